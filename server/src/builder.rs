@@ -1,0 +1,170 @@
+//! Configuring a server before it listens.
+
+use core::time::Duration;
+use std::path::Path;
+use std::sync::Arc;
+
+use outrigger_layout::limits::{CREDITS_MAX, DEPTHS, LANES_MAX, METHODS_MAX, PAYLOAD_MAX};
+use outrigger_layout::{Code, Error};
+use outrigger_ringbuf::Policy;
+
+use crate::builtin;
+use crate::handler::Handler;
+use crate::listener::{BindError, Listener};
+use crate::registry::Registry;
+use crate::server::Server;
+
+/// Bounds of a server and of each of its sessions. Values outside their range
+/// are brought into it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Largest payload of one message in bytes; at most 64 MiB.
+    pub payload_max: u64,
+    /// Bytes of buffers in each direction of a session.
+    pub arena_bytes: u64,
+    /// Calls in flight on one lane, 1 to 4096.
+    pub credits: u16,
+    /// Lanes of a session whose client does not ask for a number, 1 to 16.
+    pub lanes: u16,
+    /// Methods a session may bind, 1 to 4096.
+    pub methods_max: u16,
+    /// Sessions at once.
+    pub sessions_max: usize,
+    /// Calls that wait for a worker.
+    pub jobs_max: usize,
+    /// How long calls in flight may take to end after a shutdown began.
+    pub drain: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            payload_max: PAYLOAD_MAX,
+            arena_bytes: 256 << 20,
+            credits: 64,
+            lanes: 1,
+            methods_max: 1024,
+            sessions_max: 1024,
+            jobs_max: 1024,
+            drain: Duration::from_secs(10),
+        }
+    }
+}
+
+impl Limits {
+    fn in_range(self) -> Self {
+        Self {
+            payload_max: self.payload_max.clamp(1, PAYLOAD_MAX),
+            arena_bytes: self.arena_bytes.max(1 << 20),
+            credits: self.credits.clamp(1, CREDITS_MAX as u16),
+            lanes: self.lanes.clamp(1, LANES_MAX as u16),
+            methods_max: self.methods_max.clamp(1, METHODS_MAX as u16),
+            sessions_max: self.sessions_max.max(1),
+            jobs_max: self.jobs_max.max(1),
+            drain: self.drain,
+        }
+    }
+
+    /// Credits per depth. Only outside calls exist in this version.
+    pub(crate) fn call_credits(&self) -> [u16; DEPTHS as usize] {
+        let mut credits = [0; DEPTHS as usize];
+        credits[0] = self.credits;
+        credits
+    }
+}
+
+/// A server under construction; see [`Server::builder`].
+#[derive(Debug)]
+pub struct Builder {
+    pub(crate) registry: Arc<Registry>,
+    pub(crate) limits: Limits,
+    pub(crate) wait: Policy,
+    pub(crate) pollers: usize,
+    pub(crate) workers: usize,
+    /// The first error of a method that could not return one.
+    failed: Option<Error>,
+}
+
+impl Builder {
+    pub(crate) fn new() -> Self {
+        let registry = Arc::new(Registry::default());
+        let failed = builtin::register(&registry).err();
+        let cpus = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        Self {
+            registry,
+            limits: Limits::default(),
+            wait: Policy::default(),
+            pollers: 1,
+            workers: cpus.max(2),
+            failed,
+        }
+    }
+
+    /// Registers a handler under a name of 1 to 255 bytes. An error in the name is
+    /// reported by [`Builder::bind`].
+    pub fn handler(mut self, name: &str, handler: impl Handler) -> Self {
+        if let Err(error) = self.registry.register(name, handler) {
+            self.failed.get_or_insert(error);
+        }
+        self
+    }
+
+    /// How pollers wait for requests; the default is [`Policy::Hybrid`].
+    pub fn wait(mut self, policy: Policy) -> Self {
+        self.wait = policy;
+        self
+    }
+
+    /// Number of poller threads, 1 to 64; the default is 1. A session belongs to
+    /// one poller.
+    pub fn pollers(mut self, count: usize) -> Self {
+        self.pollers = count.clamp(1, 64);
+        self
+    }
+
+    /// Number of worker threads, 1 to 1024; the default is the number of CPUs, at
+    /// least 2.
+    pub fn workers(mut self, count: usize) -> Self {
+        self.workers = count.clamp(1, 1024);
+        self
+    }
+
+    /// Replaces the bounds.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits.in_range();
+        self
+    }
+
+    /// The registry, to change handlers while the server runs.
+    pub fn registry(&self) -> Arc<Registry> {
+        Arc::clone(&self.registry)
+    }
+
+    /// Listens on a unix socket. A stale socket at `path` is taken over.
+    ///
+    /// # Errors
+    /// A wrong method name, or why the path cannot be listened on: see
+    /// [`BindError`].
+    pub fn bind(self, path: impl AsRef<Path>) -> Result<Server, Error> {
+        Ok(self.bind_at(path.as_ref())?)
+    }
+
+    pub(crate) fn bind_at(mut self, path: &Path) -> Result<Server, BindError> {
+        if let Some(error) = self.failed.take() {
+            return Err(BindError::Configuration(error));
+        }
+        let listener = Listener::bind(path)?;
+        Server::new(self, listener).map_err(BindError::Configuration)
+    }
+}
+
+impl From<BindError> for Error {
+    fn from(error: BindError) -> Self {
+        match error {
+            BindError::Configuration(error) => error,
+            BindError::System { .. } => Self::with_details(Code::UNKNOWN, &[&error]),
+            BindError::Live { .. } => Self::resource_exhausted(error),
+            other => Self::invalid_argument(other),
+        }
+    }
+}

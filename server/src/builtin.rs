@@ -1,0 +1,86 @@
+//! The methods every server has: `outrigger.echo`, `outrigger.version`,
+//! `outrigger.methods`.
+
+use std::sync::{Arc, Weak};
+
+use outrigger_layout::{Codec, Error};
+
+use crate::context::Context;
+use crate::handler::Handler;
+use crate::registry::Registry;
+use crate::reply::Reply;
+use crate::request::Request;
+
+/// Registers the built-in methods.
+pub(crate) fn register(registry: &Arc<Registry>) -> Result<(), Error> {
+    registry.insert("outrigger.echo", Arc::new(Echo))?;
+    registry.insert("outrigger.version", Arc::new(Version))?;
+    let registered = Arc::downgrade(registry);
+    registry.insert("outrigger.methods", Arc::new(Methods { registered }))?;
+    Ok(())
+}
+
+/// Returns what it was given, byte for byte, no value for no value.
+struct Echo;
+
+impl Handler for Echo {
+    fn call(
+        &self,
+        _: &Context<'_>,
+        request: Request<'_>,
+        reply: &mut Reply<'_>,
+    ) -> Result<(), Error> {
+        match request.value() {
+            Some(bytes) => reply.set(bytes),
+            None => {
+                reply.set_no_value();
+                Ok(())
+            }
+        }
+    }
+
+    fn codecs(&self) -> &[Codec] {
+        &[Codec::RAW, Codec::JSON]
+    }
+}
+
+/// Returns the version of the server's crate: text, or a JSON string.
+struct Version;
+
+impl Handler for Version {
+    fn call(
+        &self,
+        _: &Context<'_>,
+        request: Request<'_>,
+        reply: &mut Reply<'_>,
+    ) -> Result<(), Error> {
+        if request.codec() == Codec::JSON {
+            return reply.set(format!("\"{}\"", crate::VERSION).as_bytes());
+        }
+        reply.set(crate::VERSION.as_bytes())
+    }
+
+    fn codecs(&self) -> &[Codec] {
+        &[Codec::RAW, Codec::JSON]
+    }
+}
+
+/// Returns the names of all methods as a JSON array, sorted.
+struct Methods {
+    registered: Weak<Registry>,
+}
+
+impl Handler for Methods {
+    fn call(&self, _: &Context<'_>, _: Request<'_>, reply: &mut Reply<'_>) -> Result<(), Error> {
+        let names = self
+            .registered
+            .upgrade()
+            .map(|registry| registry.list())
+            .unwrap_or_default();
+        serde_json::to_writer(&mut *reply, &names).map_err(|error| reply.explain(&error))
+    }
+
+    fn codecs(&self) -> &[Codec] {
+        &[Codec::RAW, Codec::JSON]
+    }
+}

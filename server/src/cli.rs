@@ -1,0 +1,204 @@
+//! The command line of a sidecar: the same flags for everybody's.
+//!
+//! ```no_run
+//! use outrigger_server::{Server, handler};
+//!
+//! fn main() -> std::process::ExitCode {
+//!     Server::builder().handler("echo", handler::bytes(|_, bytes| Ok(bytes.to_vec()))).cli()
+//! }
+//! ```
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::error::ErrorKind;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use outrigger_layout::{Code, Error};
+use outrigger_ringbuf::Policy;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::builder::Builder;
+use crate::listener::BindError;
+use crate::logging::{LogLevel, init_logging};
+use crate::server::{Server, ServerHandle};
+
+/// Exit codes of sysexits.h.
+mod sysexits {
+    pub(super) const USAGE: u8 = 64;
+    pub(super) const DATA: u8 = 65;
+    pub(super) const UNAVAILABLE: u8 = 69;
+    pub(super) const SOFTWARE: u8 = 70;
+    pub(super) const OS: u8 = 71;
+    pub(super) const CANNOT_CREATE: u8 = 73;
+    pub(super) const TRY_AGAIN: u8 = 75;
+    pub(super) const PROTOCOL: u8 = 76;
+}
+
+/// How to wait, on the command line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum WaitArg {
+    /// Look without pause while sessions are busy: lowest latency, a whole CPU.
+    Spin,
+    /// Look for a budget that adapts, then sleep.
+    Hybrid,
+    /// Sleep at once: least CPU.
+    Block,
+}
+
+impl From<WaitArg> for Policy {
+    fn from(wait: WaitArg) -> Self {
+        match wait {
+            WaitArg::Spin => Self::Spin,
+            WaitArg::Hybrid => Self::Hybrid,
+            WaitArg::Block => Self::Block,
+        }
+    }
+}
+
+/// Flags of `serve`.
+#[derive(Args, Clone, Debug)]
+pub struct ServeArgs {
+    /// Path of the unix socket to listen on, at most 107 bytes.
+    #[arg(long, value_name = "PATH", env = "OUTRIGGER_SOCKET")]
+    pub socket: PathBuf,
+    /// How to wait for requests.
+    #[arg(long, value_enum, default_value = "hybrid")]
+    pub wait: WaitArg,
+    /// Threads that read requests [1 to 64].
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub pollers: u16,
+    /// Threads for handlers that block or are large [default: number of CPUs].
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub workers: Option<u16>,
+    /// Calls in flight per lane [1 to 4096].
+    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=4096))]
+    pub credits: u16,
+    /// What to log, on standard error.
+    #[arg(long, value_enum, default_value = "warn", env = "OUTRIGGER_LOG")]
+    pub log_level: LogLevel,
+}
+
+#[derive(Parser)]
+#[command(about = "A sidecar that serves Go and Rust programs through shared memory")]
+struct Sidecar {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve until SIGTERM or SIGINT; a second one ends at once.
+    Serve(ServeArgs),
+}
+
+impl Builder {
+    /// Runs this process as a sidecar: reads `serve` and its flags from the
+    /// command line, serves, and returns the exit code (sysexits).
+    ///
+    /// SIGTERM or SIGINT begins an orderly end with exit code 0, a second one
+    /// ends at once.
+    pub fn cli(self) -> ExitCode {
+        match Sidecar::try_parse() {
+            Ok(Sidecar {
+                command: Command::Serve(args),
+            }) => self.serve(&args),
+            Err(error) => usage(&error),
+        }
+    }
+
+    /// Serves with flags that are parsed already.
+    pub fn serve(self, args: &ServeArgs) -> ExitCode {
+        init_logging(args.log_level);
+        let mut limits = self.limits;
+        limits.credits = args.credits;
+        let workers = args.workers.map_or(self.workers, usize::from);
+        let builder = self.limits(limits).wait(args.wait.into());
+        let builder = builder.pollers(args.pollers.into()).workers(workers);
+        match builder.bind_at(&args.socket) {
+            Ok(server) => serve_until_signalled(server),
+            Err(error) => {
+                eprintln!("{error}");
+                ExitCode::from(bind_exit(&error))
+            }
+        }
+    }
+}
+
+/// Prints what clap has to say. Help and version are no errors; usage is 64.
+fn usage(error: &clap::Error) -> ExitCode {
+    // A closed standard error changes nothing about the outcome.
+    let _ = error.print();
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => ExitCode::SUCCESS,
+        _ => ExitCode::from(sysexits::USAGE),
+    }
+}
+
+fn serve_until_signalled(server: Server) -> ExitCode {
+    let handle = server.handle();
+    let watcher = std::thread::Builder::new()
+        .name("outrigger-sig".to_owned())
+        .spawn(move || watch_signals(&handle));
+    if let Err(error) = watcher {
+        eprintln!("cannot watch signals: {error}");
+        return ExitCode::from(sysexits::OS);
+    }
+    match server.run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::from(exit_code(&error))
+        }
+    }
+}
+
+/// First signal: orderly end. Second: at once, as if it had not been caught.
+fn watch_signals(handle: &ServerHandle) {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    let watching = runtime.map(|runtime| {
+        runtime.block_on(async {
+            let mut terminate = signal(SignalKind::terminate())?;
+            let mut interrupt = signal(SignalKind::interrupt())?;
+            for second in [false, true] {
+                let number = tokio::select! {
+                    _ = terminate.recv() => SignalKind::terminate().as_raw_value(),
+                    _ = interrupt.recv() => SignalKind::interrupt().as_raw_value(),
+                };
+                if second {
+                    tracing::warn!("second signal: ending at once");
+                    handle.abort();
+                    std::process::exit(128 + number);
+                }
+                handle.shutdown();
+            }
+            Ok::<(), std::io::Error>(())
+        })
+    });
+    if let Err(error) | Ok(Err(error)) = watching {
+        tracing::error!(%error, "cannot watch signals");
+    }
+}
+
+fn bind_exit(error: &BindError) -> u8 {
+    match error {
+        BindError::Configuration(error) => exit_code(error),
+        BindError::TooLong { .. } | BindError::NotASocket { .. } => sysexits::USAGE,
+        BindError::Live { .. } => sysexits::UNAVAILABLE,
+        BindError::System { .. } => sysexits::CANNOT_CREATE,
+    }
+}
+
+/// The exit code (sysexits) of a failed command.
+pub fn exit_code(error: &Error) -> u8 {
+    match error.code() {
+        Code::INVALID_ARGUMENT | Code::NULL_POINTER | Code::BUFFER_TOO_SMALL => sysexits::USAGE,
+        Code::SERIALIZATION | Code::INVALID_UTF8 => sysexits::DATA,
+        Code::NOT_FOUND | Code::PEER_GONE | Code::SHUTTING_DOWN => sysexits::UNAVAILABLE,
+        Code::TIMEOUT | Code::RESOURCE_EXHAUSTED => sysexits::TRY_AGAIN,
+        Code::PROTOCOL | Code::VERSION_MISMATCH => sysexits::PROTOCOL,
+        Code::UNKNOWN => sysexits::OS,
+        _ => sysexits::SOFTWARE,
+    }
+}

@@ -1,0 +1,199 @@
+//! Handlers: what runs when a method is called.
+//!
+//! [`bytes`] and [`json`] make handlers of closures and functions; implement
+//! [`Handler`] for full control. A handler runs inline on the poller unless it
+//! is moved to the pool by `on_pool`.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use outrigger_layout::{Codec, Error};
+
+use crate::context::Context;
+use crate::reply::Reply;
+use crate::request::Request;
+
+/// Where a method's calls run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Placement {
+    /// On the poller, in the order of arrival: the lowest latency. Such a handler
+    /// must be short and must not block: all sessions of its poller wait. A call
+    /// whose payload does not fit a slot runs on the pool all the same.
+    #[default]
+    Inline,
+    /// On the worker pool: may block, calls overtake each other.
+    Pool,
+}
+
+/// Answers the calls of one method.
+///
+/// A panic is caught: the caller gets PANIC with its text, and nothing else is
+/// affected.
+pub trait Handler: Send + Sync + 'static {
+    /// Answers one call: writes the value into `reply`, or fails.
+    ///
+    /// # Errors
+    /// The code and message reach the caller unchanged; what was written to
+    /// `reply` is then dropped.
+    fn call(
+        &self,
+        context: &Context<'_>,
+        request: Request<'_>,
+        reply: &mut Reply<'_>,
+    ) -> Result<(), Error>;
+
+    /// Where calls run; asked at each call.
+    fn placement(&self) -> Placement {
+        Placement::Inline
+    }
+
+    /// The codecs that requests may use; another is SERIALIZATION, and the
+    /// handler is not called. The reply has the codec of the request.
+    fn codecs(&self) -> &[Codec] {
+        &[Codec::RAW]
+    }
+}
+
+/// A handler of raw bytes: request bytes in, reply bytes out. A request without
+/// a value is seen as empty.
+///
+/// ```
+/// use outrigger_server::handler;
+/// let reverse = handler::bytes(|_context, bytes| Ok(bytes.iter().rev().copied().collect()));
+/// # let _: &dyn outrigger_server::Handler = &reverse;
+/// ```
+pub fn bytes<F>(function: F) -> Bytes<F>
+where
+    F: Fn(&Context<'_>, &[u8]) -> Result<Vec<u8>, Error> + Send + Sync + 'static,
+{
+    Bytes { function }
+}
+
+/// See [`bytes`].
+#[derive(Clone, Copy, Debug)]
+pub struct Bytes<F> {
+    function: F,
+}
+
+impl<F> Handler for Bytes<F>
+where
+    F: Fn(&Context<'_>, &[u8]) -> Result<Vec<u8>, Error> + Send + Sync + 'static,
+{
+    fn call(
+        &self,
+        context: &Context<'_>,
+        request: Request<'_>,
+        reply: &mut Reply<'_>,
+    ) -> Result<(), Error> {
+        reply.give((self.function)(context, request.bytes())?)
+    }
+}
+
+/// A handler of JSON: the request is decoded into `I`, the result encoded from
+/// `O`. Malformed JSON is SERIALIZATION with the decoder's words, and the
+/// function is not called. A request without a value is seen as `null`.
+///
+/// ```
+/// use outrigger_server::{Context, Error, handler};
+/// fn add(_: &Context<'_>, pair: (i64, i64)) -> Result<i64, Error> {
+///     pair.0.checked_add(pair.1).ok_or_else(|| Error::handler("the sum overflows"))
+/// }
+/// let handler = handler::json(add);
+/// # let _: &dyn outrigger_server::Handler = &handler;
+/// ```
+pub fn json<I, O, E, F>(function: F) -> Json<F, fn(I) -> Result<O, E>>
+where
+    I: DeserializeOwned + 'static,
+    O: Serialize + 'static,
+    E: Into<Error> + 'static,
+    F: Fn(&Context<'_>, I) -> Result<O, E> + Send + Sync + 'static,
+{
+    Json {
+        function,
+        _types: core::marker::PhantomData,
+    }
+}
+
+/// See [`json`].
+#[derive(Clone, Copy, Debug)]
+pub struct Json<F, T> {
+    function: F,
+    _types: core::marker::PhantomData<T>,
+}
+
+impl<I, O, E, F> Handler for Json<F, fn(I) -> Result<O, E>>
+where
+    I: DeserializeOwned + 'static,
+    O: Serialize + 'static,
+    E: Into<Error> + 'static,
+    F: Fn(&Context<'_>, I) -> Result<O, E> + Send + Sync + 'static,
+{
+    fn call(
+        &self,
+        context: &Context<'_>,
+        request: Request<'_>,
+        reply: &mut Reply<'_>,
+    ) -> Result<(), Error> {
+        let text = request.value().unwrap_or(b"null");
+        let input = serde_json::from_slice(text).map_err(Error::serialization)?;
+        let output = (self.function)(context, input).map_err(Into::into)?;
+        serde_json::to_writer(&mut *reply, &output).map_err(|error| reply.explain(&error))
+    }
+
+    fn codecs(&self) -> &[Codec] {
+        &[Codec::JSON]
+    }
+}
+
+/// A handler whose calls run on the worker pool; made by `on_pool`, or around a
+/// handler of one's own.
+///
+/// ```
+/// use outrigger_server::handler;
+/// let slow = handler::bytes(|_, bytes| Ok(bytes.to_vec())).on_pool();
+/// # let _: &dyn outrigger_server::Handler = &slow;
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct OnPool<H> {
+    handler: H,
+}
+
+impl<H: Handler> OnPool<H> {
+    /// Moves the calls of `handler` to the pool.
+    pub fn new(handler: H) -> Self {
+        Self { handler }
+    }
+}
+
+impl<F> Bytes<F> {
+    /// Runs the calls on the worker pool.
+    pub fn on_pool(self) -> OnPool<Self> {
+        OnPool { handler: self }
+    }
+}
+
+impl<F, T> Json<F, T> {
+    /// Runs the calls on the worker pool.
+    pub fn on_pool(self) -> OnPool<Self> {
+        OnPool { handler: self }
+    }
+}
+
+impl<H: Handler> Handler for OnPool<H> {
+    fn call(
+        &self,
+        context: &Context<'_>,
+        request: Request<'_>,
+        reply: &mut Reply<'_>,
+    ) -> Result<(), Error> {
+        self.handler.call(context, request, reply)
+    }
+
+    fn placement(&self) -> Placement {
+        Placement::Pool
+    }
+
+    fn codecs(&self) -> &[Codec] {
+        self.handler.codecs()
+    }
+}

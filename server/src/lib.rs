@@ -1,0 +1,67 @@
+//! **Serve Rust handlers to Go and Rust programs through shared memory.**
+//!
+//! ```no_run
+//! use outrigger_server::{Error, Server, handler};
+//!
+//! fn main() -> Result<(), Error> {
+//!     Server::builder()
+//!         .handler("greet", handler::bytes(|_context, name| {
+//!             Ok([b"hello ", name].concat())
+//!         }))
+//!         .bind("/tmp/greet.sock")?
+//!         .run()
+//! }
+//! ```
+//!
+//! How a call walks through this crate:
+//!
+//! ```text
+//!   request ring ─▶ poller ─▶ Intake (checks the copy) ─▶ registry ─▶ handler
+//!   (client seg.)     │                                      │    inline │ worker pool
+//!   return ring ──────┘                                      │           ▼
+//!   reply ring ◀── Lane::publish ◀────────── Completion ◀────┴──────── Reply
+//!   (server seg.)   + doorbell
+//! ```
+//!
+//! [`Server`] owns one control thread (sockets, timers), some pollers (rings)
+//! and some workers (handlers that may block or are large). A [`session`] is one
+//! client: its segments, lanes, buffers and bindings, all gone when it ends.
+
+mod builder;
+mod builtin;
+mod cli;
+mod clock;
+mod context;
+mod control;
+mod errno;
+pub mod handler;
+mod ledger;
+mod listener;
+mod lock;
+mod logging;
+mod panic;
+mod poller;
+mod pool;
+mod registry;
+mod reply;
+mod request;
+mod server;
+mod session;
+#[doc(hidden)]
+pub mod stepping;
+
+pub use builder::{Builder, Limits};
+pub use cli::{ServeArgs, WaitArg, exit_code};
+pub use context::{Context, Peer};
+pub use handler::{Handler, Placement};
+pub use listener::BindError;
+pub use logging::{LogLevel, init_logging};
+pub use outrigger_layout::{Code, Codec, Error};
+pub use outrigger_ringbuf::Policy;
+pub use registry::Registry;
+pub use reply::Reply;
+pub use request::Request;
+pub use server::{Server, ServerHandle, Stats};
+
+/// Version of this crate, as `outrigger.version` and WELCOME tell it.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");

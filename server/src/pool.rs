@@ -1,0 +1,344 @@
+//! Workers: handlers that may block, payloads that are large, and whatever else
+//! costs time that grows with size.
+
+use core::fmt;
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+
+use crossbeam::channel::{Receiver, Sender, TrySendError, bounded};
+use outrigger_layout::buffer::BufferTable;
+use outrigger_layout::limits::INLINE_MAX;
+use outrigger_layout::slot::{SlotHeader, flag};
+use outrigger_layout::{Code, Codec, Error};
+use outrigger_ringbuf::sync::Ordering;
+
+use crate::clock::monotonic_ns;
+use crate::context::Context;
+use crate::handler::Handler;
+use crate::ledger::{Lease, Plan};
+use crate::lock::lock;
+use crate::panic::caught;
+use crate::reply::{Form, Reply};
+use crate::request::Request;
+use crate::session::{Answer, Session};
+
+/// Bytes of scratch memory that a worker keeps from call to call.
+const SCRATCH_KEPT: usize = 4 << 20;
+
+/// A request's value, on its way to a worker.
+#[derive(Debug)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "boxing would allocate on the call path"
+)]
+pub(crate) enum Body {
+    None,
+    Inline([u8; INLINE_MAX as usize], usize),
+    /// A held buffer; offset and length of the bytes meant.
+    Buffer(Lease, u64, u64),
+}
+
+/// A call to run.
+pub(crate) struct CallJob {
+    pub(crate) session: Arc<Session>,
+    pub(crate) lane: u16,
+    pub(crate) place: usize,
+    pub(crate) header: SlotHeader,
+    pub(crate) method: Arc<str>,
+    pub(crate) handler: Arc<dyn Handler>,
+    pub(crate) body: Body,
+}
+
+/// An answer to publish that does not fit a slot.
+pub(crate) struct FinishJob {
+    pub(crate) session: Arc<Session>,
+    pub(crate) lane: u16,
+    pub(crate) place: usize,
+    pub(crate) header: SlotHeader,
+    pub(crate) outcome: Result<Vec<u8>, Error>,
+}
+
+/// What a worker can be asked to do.
+#[allow(
+    clippy::large_enum_variant,
+    reason = "boxing would allocate on the call path"
+)]
+pub(crate) enum Job {
+    Call(CallJob),
+    Finish(FinishJob),
+    Grow(Arc<Session>, Plan),
+    Free(Arc<Session>, Lease),
+}
+
+/// A bounded queue of jobs and the threads that run them.
+pub(crate) struct Pool {
+    /// Taken at shutdown, so that the workers see the queue's end.
+    sender: Mutex<Option<Sender<Job>>>,
+    receiver: Receiver<Job>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+}
+
+/// Memory that a worker reuses from call to call.
+#[derive(Debug, Default)]
+struct Scratch {
+    request: Vec<u8>,
+    reply: Vec<u8>,
+}
+
+impl Pool {
+    /// Starts `workers` threads over a queue of `jobs_max` jobs.
+    pub(crate) fn start(workers: usize, jobs_max: usize) -> std::io::Result<Self> {
+        let (sender, receiver) = bounded(jobs_max);
+        let threads = (0..workers)
+            .map(|index| {
+                let receiver: Receiver<Job> = receiver.clone();
+                let name = format!("outrigger-w{index}");
+                std::thread::Builder::new()
+                    .name(name)
+                    .spawn(move || work(&receiver))
+            })
+            .collect::<std::io::Result<Vec<_>>>()?;
+        Ok(Self {
+            sender: Mutex::new(Some(sender)),
+            receiver,
+            threads: Mutex::new(threads),
+        })
+    }
+
+    /// Queues a job; never waits. If the queue is full, a call is refused with
+    /// RESOURCE_EXHAUSTED and a chore is done on the spot.
+    pub(crate) fn submit(&self, job: Job) {
+        let sent = match &*lock(&self.sender) {
+            Some(sender) => sender.try_send(job),
+            None => Err(TrySendError::Disconnected(job)),
+        };
+        if let Err(TrySendError::Full(job) | TrySendError::Disconnected(job)) = sent {
+            self.reject(job);
+        }
+    }
+
+    /// Queues the making of extents.
+    pub(crate) fn grow(&self, session: &Arc<Session>, plans: Vec<Plan>) {
+        for plan in plans {
+            self.submit(Job::Grow(Arc::clone(session), plan));
+        }
+    }
+
+    /// Queues the freeing of a buffer.
+    pub(crate) fn free(&self, session: &Arc<Session>, lease: Lease) {
+        self.submit(Job::Free(Arc::clone(session), lease));
+    }
+
+    /// Runs what is queued on the calling thread: for tests that have no workers.
+    pub(crate) fn run_queued(&self) -> usize {
+        let mut scratch = Scratch::default();
+        self.receiver.try_iter().map(|job| scratch.run(job)).count()
+    }
+
+    /// Ends the workers after the jobs that are queued.
+    pub(crate) fn stop(&self) {
+        drop(lock(&self.sender).take());
+        for thread in lock(&self.threads).drain(..) {
+            // A worker that panicked outside a handler has been reported by the hook.
+            let _ = thread.join();
+        }
+    }
+
+    fn reject(&self, job: Job) {
+        let max = self.receiver.capacity().unwrap_or_default();
+        let error = Error::resource_exhausted(format!("{max} jobs wait (maximum {max})"));
+        match job {
+            Job::Call(job) => {
+                free_body(&job.session, &job.body);
+                let answer = Answer::failure(&error);
+                publish(&job.session, job.lane, job.place, &job.header, &answer);
+            }
+            Job::Finish(job) => {
+                let answer = Answer::failure(&error);
+                publish(&job.session, job.lane, job.place, &job.header, &answer);
+            }
+            Job::Grow(session, plan) => session.arena().grow_all(&session, &[plan]),
+            Job::Free(session, lease) => session.arena().free(&session, &lease),
+        }
+    }
+}
+
+fn work(receiver: &Receiver<Job>) {
+    let mut scratch = Scratch::default();
+    while let Ok(job) = receiver.recv() {
+        scratch.run(job);
+        scratch.request.shrink_to(SCRATCH_KEPT);
+        scratch.reply.shrink_to(SCRATCH_KEPT);
+    }
+}
+
+impl Scratch {
+    fn run(&mut self, job: Job) {
+        match job {
+            Job::Call(job) => self.run_call(&job),
+            Job::Finish(job) => self.run_finish(job),
+            Job::Grow(session, plan) => session.arena().grow_all(&session, &[plan]),
+            Job::Free(session, lease) => session.arena().free(&session, &lease),
+        }
+    }
+
+    fn run_call(&mut self, job: &CallJob) {
+        let outcome = self.handle(job);
+        free_body(&job.session, &job.body);
+        self.conclude(&job.session, job.lane, job.place, &job.header, outcome);
+    }
+
+    /// Runs the handler over a private copy of the request.
+    fn handle(&mut self, job: &CallJob) -> Result<Form, Error> {
+        let CallJob {
+            session, header, ..
+        } = job;
+        let call = session.lane(job.lane).calls.get(job.place);
+        // Relaxed: a hint without data.
+        if call.cancelled.load(Ordering::Relaxed) {
+            return Err(Error::cancelled());
+        }
+        if header.deadline != 0 && header.deadline <= monotonic_ns() {
+            return Err(Error::timeout());
+        }
+        let value = match &job.body {
+            Body::None => None,
+            Body::Inline(bytes, len) => Some(&bytes[..*len]),
+            Body::Buffer(lease, offset, len) => {
+                let len = *len as usize;
+                self.request.resize(self.request.len().max(len), 0);
+                let copy = &mut self.request[..len];
+                lease
+                    .mapping
+                    .copy_out(*offset, copy)
+                    .map_err(Error::protocol)?;
+                Some(&*copy)
+            }
+        };
+        let context = Context {
+            method: &job.method,
+            peer: session.peer(),
+            epoch: session.epoch(),
+            deadline_ns: header.deadline,
+            cancelled: &call.cancelled,
+            ended: session.closing(),
+        };
+        let payload_max = session.limits().payload_max;
+        let mut reply = Reply::new(&mut self.reply, Some(session), payload_max, header.deadline);
+        let request = Request::new(value, Codec(header.codec));
+        caught(|| job.handler.call(&context, request, &mut reply))?;
+        Ok(reply.finish())
+    }
+
+    fn run_finish(&mut self, job: FinishJob) {
+        let outcome = job.outcome.map(|value| {
+            self.reply = value;
+            Form::Scratch
+        });
+        self.conclude(&job.session, job.lane, job.place, &job.header, outcome);
+    }
+
+    /// Publishes an outcome, in the slot or in a buffer.
+    fn conclude(
+        &mut self,
+        session: &Session,
+        lane: u16,
+        place: usize,
+        header: &SlotHeader,
+        outcome: Result<Form, Error>,
+    ) {
+        let inline_max = INLINE_MAX as usize;
+        let lent = match &outcome {
+            Ok(Form::Filled(lease, len)) => Ok((lease.clone(), *len)),
+            Ok(Form::Scratch) if self.reply.len() > inline_max => {
+                place_in_buffer(session, &self.reply, header.deadline)
+            }
+            Err(error) if error.message().len() > inline_max => {
+                place_in_buffer(session, error.message().as_bytes(), header.deadline)
+            }
+            Ok(Form::Scratch) => {
+                let answer = Answer::value(&self.reply);
+                return publish(session, lane, place, header, &answer);
+            }
+            Ok(Form::NoValue) => {
+                return publish(session, lane, place, header, &Answer::no_value());
+            }
+            Err(error) => {
+                return publish(session, lane, place, header, &Answer::failure(error));
+            }
+        };
+        let code = outcome.map_or_else(|error| error.code(), |_| Code::OK);
+        match lent {
+            Ok((lease, len)) => publish_lent(session, lane, place, header, (&lease, len, code)),
+            Err(error) => publish(session, lane, place, header, &Answer::failure(&error)),
+        }
+    }
+}
+
+/// Copies a value into a buffer of the reply arena.
+fn place_in_buffer(
+    session: &Session,
+    value: &[u8],
+    deadline_ns: u64,
+) -> Result<(Lease, u64), Error> {
+    let len = value.len() as u64;
+    let lease = session.arena().fill(session, len, deadline_ns)?;
+    lease
+        .mapping
+        .copy_in(lease.reference.offset, value)
+        .map_err(Error::protocol)?;
+    Ok((lease, len))
+}
+
+fn publish_lent(
+    session: &Session,
+    lane: u16,
+    place: usize,
+    header: &SlotHeader,
+    (lease, len, code): (&Lease, u64, Code),
+) {
+    session.arena().lend(lease);
+    let table = BufferTable {
+        count: 1,
+        reserved: [0; 3],
+    };
+    let reference = outrigger_layout::buffer::BufferRef {
+        length: len,
+        ..lease.reference
+    };
+    let parts = [bytemuck::bytes_of(&table), bytemuck::bytes_of(&reference)];
+    publish(
+        session,
+        lane,
+        place,
+        header,
+        &Answer {
+            code,
+            flags: flag::BUFFERS,
+            parts,
+        },
+    );
+}
+
+fn publish(session: &Session, lane: u16, place: usize, header: &SlotHeader, answer: &Answer<'_>) {
+    match session.lane(lane).finish(header, place, answer) {
+        Ok(true) => session.ring_client(),
+        Ok(false) => {}
+        Err(error) => session.end(error),
+    }
+    session.note_progress();
+}
+
+fn free_body(session: &Session, body: &Body) {
+    if let Body::Buffer(lease, ..) = body {
+        session.arena().free(session, lease);
+    }
+}
+
+impl fmt::Debug for Pool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pool")
+            .field("queued", &self.receiver.len())
+            .finish_non_exhaustive()
+    }
+}

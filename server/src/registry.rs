@@ -1,0 +1,135 @@
+//! Named handlers: register, replace, unregister, count, list, at any time.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use outrigger_layout::limits::METHOD_NAME_MAX;
+use outrigger_layout::{Code, Error};
+use outrigger_ringbuf::sync::{AtomicU64, Ordering};
+
+use crate::handler::Handler;
+
+/// Prefix of the names that are the server's own.
+pub(crate) const RESERVED_PREFIX: &str = "outrigger.";
+
+/// The handlers of a server, by name. Shared and changed while it serves.
+///
+/// Replacing or removing a handler lets its calls in flight finish. The registry
+/// runs no user code under its lock, so it is never poisoned.
+///
+/// ```
+/// use outrigger_server::{Registry, handler};
+/// let registry = Registry::default();
+/// registry.register("twice", handler::bytes(|_, bytes| Ok(bytes.repeat(2))))?;
+/// assert_eq!(registry.count(), 1);
+/// assert!(registry.unregister("twice"));
+/// assert!(!registry.unregister("twice"));
+/// # Ok::<(), outrigger_server::Error>(())
+/// ```
+#[derive(Default)]
+pub struct Registry {
+    handlers: RwLock<BTreeMap<String, Arc<dyn Handler>>>,
+    /// Counts changes, so that a cached look-up can be trusted without a lock.
+    generation: AtomicU64,
+}
+
+/// Checks a method name: 1 to 255 bytes.
+///
+/// # Errors
+/// NULL_POINTER for an empty one, INVALID_ARGUMENT for one too long.
+pub(crate) fn check_name(name: &str) -> Result<(), Error> {
+    if name.is_empty() {
+        return Err(Error::with_details(Code::NULL_POINTER, &[]));
+    }
+    if name.len() as u64 > METHOD_NAME_MAX {
+        let len = name.len();
+        let text = format!("method name of {len} bytes (maximum {METHOD_NAME_MAX})");
+        return Err(Error::invalid_argument(text));
+    }
+    Ok(())
+}
+
+impl Registry {
+    /// Registers `handler` under `name`; returns true if it replaced another.
+    ///
+    /// # Errors
+    /// NULL_POINTER for an empty name; INVALID_ARGUMENT for one longer than 255
+    /// bytes or in the reserved namespace `outrigger.`.
+    pub fn register(&self, name: &str, handler: impl Handler) -> Result<bool, Error> {
+        if name.starts_with(RESERVED_PREFIX) {
+            let text = format!("method name {name:?} (the prefix {RESERVED_PREFIX} is reserved)");
+            return Err(Error::invalid_argument(text));
+        }
+        self.insert(name, Arc::new(handler))
+    }
+
+    /// Removes the handler of `name`; returns false if there was none. The
+    /// server's own methods cannot be removed.
+    pub fn unregister(&self, name: &str) -> bool {
+        if name.starts_with(RESERVED_PREFIX) {
+            return false;
+        }
+        let removed = self.write(|handlers| handlers.remove(name));
+        removed.is_some()
+    }
+
+    /// Number of registered names, the server's own included.
+    pub fn count(&self) -> usize {
+        self.handlers
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .len()
+    }
+
+    /// All registered names, sorted, the server's own included.
+    pub fn list(&self) -> Vec<String> {
+        self.handlers
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .keys()
+            .cloned()
+            .collect()
+    }
+
+    /// Registers without the check of the reserved prefix.
+    pub(crate) fn insert(&self, name: &str, handler: Arc<dyn Handler>) -> Result<bool, Error> {
+        check_name(name)?;
+        let replaced = self.write(|handlers| handlers.insert(name.to_owned(), handler));
+        Ok(replaced.is_some())
+    }
+
+    /// The handler registered under `name` now.
+    pub(crate) fn find(&self, name: &str) -> Option<Arc<dyn Handler>> {
+        self.handlers
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(name)
+            .cloned()
+    }
+
+    /// Changes with every change of the registry.
+    pub(crate) fn generation(&self) -> u64 {
+        // Acquire: pairs with the release in `write`, so that a look-up after a new
+        // generation was seen finds what was registered with it.
+        self.generation.load(Ordering::Acquire)
+    }
+
+    /// Changes the map. What `change` returns is dropped by the caller, outside
+    /// the lock: dropping a handler is user code.
+    fn write<T>(&self, change: impl FnOnce(&mut BTreeMap<String, Arc<dyn Handler>>) -> T) -> T {
+        let mut handlers = self
+            .handlers
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        let out = change(&mut handlers);
+        self.generation.fetch_add(1, Ordering::Release);
+        out
+    }
+}
+
+impl fmt::Debug for Registry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Registry").field(&self.list()).finish()
+    }
+}

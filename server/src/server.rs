@@ -1,0 +1,278 @@
+//! A server that listens, and the handle to it.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, Weak};
+
+use outrigger_layout::Error;
+use outrigger_ringbuf::sync::{AtomicU64, Ordering};
+use tokio::sync::watch;
+
+use crate::builder::{Builder, Limits};
+use crate::control;
+use crate::errno::system;
+use crate::listener::Listener;
+use crate::lock::lock;
+use crate::poller::{Poller, budget};
+use crate::pool::Pool;
+use crate::registry::Registry;
+use crate::session::{Intake, Session};
+
+/// How far a server is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    Serving,
+    /// No new calls; those in flight end first.
+    Draining,
+    /// At once.
+    Aborting,
+}
+
+/// What the threads of a server share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) limits: Limits,
+    registry: Arc<Registry>,
+    pool: Arc<Pool>,
+    pollers: Mutex<Vec<Poller>>,
+    sessions: Mutex<BTreeMap<u64, Weak<Session>>>,
+    epochs: AtomicU64,
+    refused: AtomicU64,
+    failed: AtomicU64,
+    phase: watch::Sender<Phase>,
+}
+
+/// A server that is bound and not yet running.
+#[derive(Debug)]
+pub struct Server {
+    shared: Arc<Shared>,
+    /// Taken by `run`.
+    listener: Option<Listener>,
+    path: PathBuf,
+}
+
+/// Controls a running server from any thread.
+#[derive(Clone, Debug)]
+pub struct ServerHandle {
+    shared: Arc<Shared>,
+}
+
+/// What a server has and has done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Sessions now.
+    pub sessions: u64,
+    /// Sessions ever begun.
+    pub sessions_begun: u64,
+    /// Connections refused at the handshake.
+    pub refused: u64,
+    /// Sessions that ended by a violation.
+    pub failed: u64,
+    /// Messages read from rings.
+    pub messages: u64,
+    /// Times a poller slept.
+    pub sleeps: u64,
+    /// Calls handed to the pool and not yet answered.
+    pub calls_in_flight: u64,
+    /// Buffers that are granted, held, filled or lent.
+    pub buffers_in_use: u64,
+    /// Bytes of all extents.
+    pub arena_bytes: u64,
+}
+
+impl Server {
+    /// Begins to configure a server.
+    pub fn builder() -> Builder {
+        Builder::new()
+    }
+
+    pub(crate) fn new(builder: Builder, listener: Listener) -> Result<Self, Error> {
+        let Builder {
+            registry,
+            limits,
+            wait,
+            pollers,
+            workers,
+            ..
+        } = builder;
+        let text = |error: std::io::Error| system("starting threads", &error);
+        let pool = Arc::new(Pool::start(workers, limits.jobs_max).map_err(text)?);
+        let start = |index| {
+            Poller::start(
+                index,
+                budget(wait),
+                Arc::clone(&registry),
+                Arc::clone(&pool),
+            )
+        };
+        let pollers = (0..pollers)
+            .map(start)
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(text)?;
+        let shared = Arc::new(Shared {
+            limits,
+            registry,
+            pool,
+            pollers: Mutex::new(pollers),
+            sessions: Mutex::new(BTreeMap::new()),
+            epochs: AtomicU64::new(1),
+            refused: AtomicU64::new(0),
+            failed: AtomicU64::new(0),
+            phase: watch::Sender::new(Phase::Serving),
+        });
+        let path = listener.path().to_owned();
+        Ok(Self {
+            shared,
+            listener: Some(listener),
+            path,
+        })
+    }
+
+    /// A handle that outlives `run`.
+    pub fn handle(&self) -> ServerHandle {
+        ServerHandle {
+            shared: Arc::clone(&self.shared),
+        }
+    }
+
+    /// The socket's path.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Serves until [`ServerHandle::shutdown`] and the end of the calls in
+    /// flight, or until [`ServerHandle::abort`]. Blocks the calling thread, which
+    /// does the work of the control sockets.
+    ///
+    /// # Errors
+    /// The system's, if the control runtime cannot be made. What goes wrong with
+    /// one client ends that client's session and is logged.
+    pub fn run(mut self) -> Result<(), Error> {
+        let Some(listener) = self.listener.take() else {
+            return Ok(());
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build();
+        let runtime = runtime.map_err(|error| system("starting the control runtime", &error))?;
+        runtime.block_on(control::serve(&self.shared, listener))
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // At the end of `run`, or instead of it.
+        self.shared.stop_threads();
+    }
+}
+
+impl ServerHandle {
+    /// Begins an orderly end: the socket is unlinked, clients are told, calls in
+    /// flight are answered, then [`Server::run`] returns.
+    pub fn shutdown(&self) {
+        self.shared.advance(Phase::Draining);
+    }
+
+    /// Ends at once; calls in flight fail with PEER_GONE at their clients.
+    pub fn abort(&self) {
+        self.shared.advance(Phase::Aborting);
+    }
+
+    /// The handlers.
+    pub fn registry(&self) -> Arc<Registry> {
+        Arc::clone(&self.shared.registry)
+    }
+
+    /// Counters, as of now.
+    pub fn stats(&self) -> Stats {
+        self.shared.stats()
+    }
+}
+
+impl Shared {
+    pub(crate) fn phases(&self) -> watch::Receiver<Phase> {
+        self.phase.subscribe()
+    }
+
+    fn advance(&self, to: Phase) {
+        self.phase.send_if_modified(|phase| {
+            let forward = *phase != Phase::Aborting && *phase != to;
+            if forward {
+                *phase = to;
+            }
+            forward
+        });
+    }
+
+    pub(crate) fn next_epoch(&self) -> u64 {
+        // Relaxed: only uniqueness matters.
+        self.epochs.fetch_add(1, Ordering::Relaxed)
+    }
+
+    pub(crate) fn count_refused(&self) {
+        self.refused.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn count_failed(&self) {
+        self.failed.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn session_count(&self) -> usize {
+        lock(&self.sessions).len()
+    }
+
+    /// Hands a live session to the poller that has the fewest.
+    pub(crate) fn begin(&self, session: &Arc<Session>, intake: Intake) -> usize {
+        lock(&self.sessions).insert(session.epoch(), Arc::downgrade(session));
+        let pollers = lock(&self.pollers);
+        let load = |poller: &Poller| poller.stats().sessions.load(Ordering::Relaxed);
+        let least = (0..pollers.len())
+            .min_by_key(|index| load(&pollers[*index]))
+            .unwrap_or(0);
+        if let Some(poller) = pollers.get(least) {
+            poller.add(intake);
+        }
+        least
+    }
+
+    /// Takes an ended session away from everybody.
+    pub(crate) fn finish(&self, epoch: u64, poller: usize) {
+        lock(&self.sessions).remove(&epoch);
+        if let Some(poller) = lock(&self.pollers).get(poller) {
+            poller.remove(epoch);
+        }
+    }
+
+    pub(crate) fn pool(&self) -> &Arc<Pool> {
+        &self.pool
+    }
+
+    fn stop_threads(&self) {
+        for mut poller in lock(&self.pollers).drain(..) {
+            poller.stop();
+        }
+        self.pool.stop();
+    }
+
+    fn stats(&self) -> Stats {
+        let mut stats = Stats {
+            sessions_begun: self.epochs.load(Ordering::Relaxed) - 1,
+            refused: self.refused.load(Ordering::Relaxed),
+            failed: self.failed.load(Ordering::Relaxed),
+            ..Stats::default()
+        };
+        for poller in lock(&self.pollers).iter() {
+            stats.messages += poller.stats().messages.load(Ordering::Relaxed);
+            stats.sleeps += poller.stats().sleeps.load(Ordering::Relaxed);
+        }
+        for session in lock(&self.sessions).values().filter_map(Weak::upgrade) {
+            let usage = session.arena().usage();
+            stats.sessions += 1;
+            stats.buffers_in_use += usage.in_use;
+            stats.arena_bytes += usage.bytes;
+            let lanes = session.lanes().iter();
+            stats.calls_in_flight += lanes.map(|lane| u64::from(lane.in_flight())).sum::<u64>();
+        }
+        stats
+    }
+}

@@ -1,0 +1,241 @@
+//! Where a session's rings lie in its two segments.
+
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+
+use outrigger_layout::Error;
+use outrigger_layout::limits::{
+    ABI_VERSION, DEPTHS, LINE, OWNERSHIP_STRIDE, PAGE, SLOT_STRIDE, SLOTS_PER_CREDIT,
+};
+use outrigger_layout::ring::{ConsumerControl, RingDescriptor, kind, producer_side};
+use outrigger_layout::segment::{LAYOUT_HASH, SEGMENT_MAGIC, SegmentHeader, side};
+use outrigger_ringbuf::{Mapping, RingView, Role, create_segment};
+
+use crate::errno::system;
+
+/// Sessions whose words start at different offsets of their pages, so that the
+/// rings of many sessions do not all fall into one set of the cache.
+const STAGGERS: u64 = 8;
+/// Messages a client may post to the return ring per call: ALLOC, the return of
+/// the reply's buffer, the return of an unused grant; twice, for those that one
+/// batch of requests between two looks at the return ring can add.
+const RETURNS_PER_CREDIT: u64 = 6;
+
+/// Calls in flight allowed for each depth.
+pub(crate) type Credits = [u16; DEPTHS as usize];
+
+/// The rings of a session and the lengths of its segments.
+#[derive(Clone, Debug)]
+pub(crate) struct Geometry {
+    lanes: u16,
+    epoch: u64,
+    rings: Vec<RingDescriptor>,
+    server_len: u64,
+    client_len: u64,
+}
+
+/// A session's memory before it is shared.
+#[derive(Debug)]
+pub(crate) struct SessionMemory {
+    pub(crate) geometry: Geometry,
+    pub(crate) server: Arc<Mapping>,
+    pub(crate) client: Arc<Mapping>,
+}
+
+impl Geometry {
+    /// Lays out `lanes` lanes with the given credits.
+    pub(crate) fn new(epoch: u64, lanes: u16, credits: &Credits) -> Self {
+        let per_lane: u64 = credits.iter().map(|credit| u64::from(*credit)).sum();
+        let calls = per_lane * u64::from(lanes);
+        let request = (per_lane * SLOTS_PER_CREDIT).next_power_of_two();
+        let mut wanted = Vec::new();
+        for lane in 0..lanes {
+            wanted.push((kind::REQUEST, lane, request, SLOT_STRIDE));
+            wanted.push((kind::REPLY, lane, request, SLOT_STRIDE));
+        }
+        let returns = (calls * RETURNS_PER_CREDIT).next_power_of_two();
+        wanted.push((kind::GRANT, 0, calls.next_power_of_two(), OWNERSHIP_STRIDE));
+        wanted.push((kind::RETURN, 0, returns, OWNERSHIP_STRIDE));
+        for absent in [kind::CALLBACK, kind::ANSWER, kind::EVENT] {
+            wanted.push((absent, 0, 0, SLOT_STRIDE));
+        }
+        let mut geometry = Self {
+            lanes,
+            epoch,
+            rings: Vec::new(),
+            server_len: 0,
+            client_len: 0,
+        };
+        geometry.place(&wanted);
+        geometry
+    }
+
+    /// Control words first, then slots, in each segment.
+    fn place(&mut self, wanted: &[(u16, u16, u64, u64)]) {
+        let stagger = (self.epoch % STAGGERS) * 2 * LINE;
+        let mut ends = [PAGE + stagger, PAGE + stagger];
+        let mut take = |writer: u32, len: u64| {
+            let end = &mut ends[usize::from(writer == side::CLIENT)];
+            let offset = *end;
+            *end += len.next_multiple_of(LINE);
+            offset
+        };
+        let peer = |writer: u32| {
+            if writer == side::SERVER {
+                side::CLIENT
+            } else {
+                side::SERVER
+            }
+        };
+        for (kind, lane, capacity, stride) in wanted {
+            let producer = producer_side(*kind).expect("a listed ring kind");
+            let present = *capacity > 0;
+            let control_len = size_of::<ConsumerControl>() as u64;
+            self.rings.push(RingDescriptor {
+                kind: *kind,
+                lane: *lane,
+                capacity: *capacity as u32,
+                stride: *stride as u32,
+                reserved: 0,
+                slots_offset: 0,
+                control_offset: if present {
+                    take(peer(producer), control_len)
+                } else {
+                    0
+                },
+            });
+        }
+        for ring in self.rings.iter_mut().filter(|ring| ring.capacity > 0) {
+            let producer = producer_side(ring.kind).expect("a listed ring kind");
+            let len = u64::from(ring.capacity) * u64::from(ring.stride);
+            ring.slots_offset = take(producer, len);
+        }
+        [self.server_len, self.client_len] = ends.map(|end| end.next_multiple_of(PAGE));
+    }
+
+    /// Number of lanes.
+    pub(crate) fn lanes(&self) -> u16 {
+        self.lanes
+    }
+
+    /// Calls in flight in the whole session at most.
+    pub(crate) fn calls_max(&self, credits: &Credits) -> usize {
+        credits
+            .iter()
+            .map(|credit| usize::from(*credit))
+            .sum::<usize>()
+            * usize::from(self.lanes)
+    }
+
+    /// Bytes of the server and of the client segment.
+    pub(crate) fn lens(&self) -> (u64, u64) {
+        (self.server_len, self.client_len)
+    }
+
+    /// The ring of a kind and lane over mapped segments.
+    pub(crate) fn view(
+        &self,
+        kind: u16,
+        lane: u16,
+        producer: &Arc<Mapping>,
+        consumer: &Arc<Mapping>,
+    ) -> Result<RingView, Error> {
+        let mut rings = self.rings.iter();
+        let ring = rings.find(|ring| ring.kind == kind && ring.lane == lane);
+        let ring = ring.ok_or_else(|| Error::protocol(format!("no ring {kind} of lane {lane}")))?;
+        RingView::new(ring, producer, consumer).map_err(Error::protocol)
+    }
+
+    /// Header and ring table of the server segment.
+    fn header_page(&self) -> Vec<u8> {
+        let rings_offset = size_of::<SegmentHeader>() as u32;
+        let header = SegmentHeader {
+            magic: SEGMENT_MAGIC,
+            abi_version: ABI_VERSION as u32,
+            side: side::SERVER,
+            epoch: self.epoch,
+            length: self.server_len,
+            rings_offset,
+            ring_count: self.rings.len() as u32,
+            layout_hash: LAYOUT_HASH,
+            reserved: [0; 2],
+        };
+        let mut page = bytemuck::bytes_of(&header).to_vec();
+        page.extend_from_slice(bytemuck::cast_slice(&self.rings));
+        page
+    }
+}
+
+impl SessionMemory {
+    /// Sealed segments for a client; the fds are the server's and the client's.
+    ///
+    /// # Errors
+    /// RESOURCE_EXHAUSTED without memory or descriptors.
+    pub(crate) fn sealed(geometry: Geometry) -> Result<(Self, [OwnedFd; 2]), Error> {
+        let (server_len, client_len) = geometry.lens();
+        let text = |error: std::io::Error| system("creating a session's segments", &error);
+        let (server_fd, server) = create_segment(Role::Server, server_len).map_err(text)?;
+        let (client_fd, client) = create_segment(Role::Client, client_len).map_err(text)?;
+        Ok((
+            Self::over(geometry, server, client)?,
+            [server_fd, client_fd],
+        ))
+    }
+
+    /// Heap memory instead, for both ends in one thread.
+    pub(crate) fn heap(geometry: Geometry) -> Result<Self, Error> {
+        let (server_len, client_len) = geometry.lens();
+        let server = Mapping::heap(server_len as usize);
+        let client = Mapping::heap(client_len as usize);
+        Self::over(geometry, server, client)
+    }
+
+    fn over(geometry: Geometry, server: Mapping, client: Mapping) -> Result<Self, Error> {
+        let page = geometry.header_page();
+        server
+            .copy_in(0, &page)
+            .map_err(|error| Error::protocol(error))?;
+        Ok(Self {
+            geometry,
+            server: Arc::new(server),
+            client: Arc::new(client),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rings_lie_inside_their_segments_and_do_not_overlap() {
+        let mut credits = [0; DEPTHS as usize];
+        credits[0] = 64;
+        for epoch in 0..STAGGERS {
+            let geometry = Geometry::new(epoch, 3, &credits);
+            let (server_len, client_len) = geometry.lens();
+            let mut spans = [vec![(0, PAGE)], vec![(0, PAGE)]];
+            for ring in geometry.rings.iter().filter(|ring| ring.capacity > 0) {
+                let server_produces = producer_side(ring.kind) == Some(side::SERVER);
+                let lens = if server_produces {
+                    [server_len, client_len]
+                } else {
+                    [client_len, server_len]
+                };
+                ring.check(lens[0], lens[1]).unwrap();
+                let slots = u64::from(ring.capacity) * u64::from(ring.stride);
+                let producer = usize::from(!server_produces);
+                spans[producer].push((ring.slots_offset, slots));
+                spans[1 - producer].push((ring.control_offset, 256));
+            }
+            for spans in &mut spans {
+                spans.sort_unstable();
+                assert!(
+                    spans
+                        .windows(2)
+                        .all(|pair| pair[0].0 + pair[0].1 <= pair[1].0)
+                );
+            }
+        }
+    }
+}

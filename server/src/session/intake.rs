@@ -1,0 +1,474 @@
+//! What a poller does for one session: read, check, dispatch.
+//!
+//! No I/O and no clock here: rings in, answers and jobs out, `now` from outside.
+//! One thread can step both ends in a test. Every byte was written by the
+//! client: headers are copied once, the copy is checked, an error ends the
+//! session.
+
+use std::sync::Arc;
+
+use outrigger_layout::buffer::{AllocRequest, BufferRef, BufferTable};
+use outrigger_layout::limits::{BUFFERS_MAX, INLINE_MAX};
+use outrigger_layout::slot::{SlotHeader, TraceContext, flag, kind};
+use outrigger_layout::{Code, Codec, Error};
+use outrigger_ringbuf::sync::AtomicBool;
+use outrigger_ringbuf::{Consumer, Corrupt, RingView};
+
+use crate::clock::Now;
+use crate::context::Context;
+use crate::handler::{Handler, Placement};
+use crate::ledger::Plan;
+use crate::panic::caught;
+use crate::pool::{Body, CallJob, FinishJob, Job, Pool};
+use crate::registry::Registry;
+use crate::reply::{Form, Reply};
+use crate::request::Request;
+use crate::session::{Answer, Session};
+
+/// Requests read from one lane before the return ring is looked at again; ABI.md
+/// promises it to clients.
+const BATCH: usize = 16;
+
+/// The consuming ends of a session's rings.
+#[derive(Debug)]
+pub(crate) struct Intake {
+    session: Arc<Session>,
+    requests: Box<[Consumer<RingView>]>,
+    returns: Consumer<RingView>,
+    methods: Vec<Method>,
+    payload: [u8; INLINE_MAX as usize],
+    scratch: Vec<u8>,
+}
+
+/// A bound method with the handler found last.
+struct Method {
+    name: Arc<str>,
+    generation: u64,
+    handler: Option<Arc<dyn Handler>>,
+}
+
+/// What a poller lends to its sessions while they are polled.
+#[derive(Debug)]
+pub(crate) struct Services<'a> {
+    pub(crate) registry: &'a Registry,
+    pub(crate) pool: &'a Pool,
+    pub(crate) now: Now,
+}
+
+/// A request's value, found behind its prefixes.
+enum Value {
+    None,
+    Inline { start: usize, len: usize },
+    Buffer(BufferRef),
+}
+
+impl Intake {
+    pub(crate) fn new(session: Arc<Session>, requests: Vec<RingView>, returns: RingView) -> Self {
+        Self {
+            session,
+            requests: requests.into_iter().map(Consumer::new).collect(),
+            returns: Consumer::new(returns),
+            methods: Vec::new(),
+            payload: [0; INLINE_MAX as usize],
+            scratch: Vec::new(),
+        }
+    }
+
+    /// The session this reads for.
+    pub(crate) fn session(&self) -> &Arc<Session> {
+        &self.session
+    }
+
+    /// Reads what is there, up to a batch per lane. Returns how many messages.
+    ///
+    /// # Errors
+    /// The violation that ends the session.
+    pub(crate) fn poll(&mut self, services: &mut Services<'_>) -> Result<usize, Error> {
+        let mut work = self.poll_returns(services)?;
+        for lane in 0..self.requests.len() {
+            work += self.poll_lane(lane, services)?;
+        }
+        Ok(work)
+    }
+
+    /// Arms every ring; true if one of them holds a message already.
+    ///
+    /// # Errors
+    /// The violation that ends the session.
+    pub(crate) fn arm(&mut self) -> Result<bool, Error> {
+        let mut found = self.returns.arm().map_err(corrupt)?;
+        for requests in &mut self.requests {
+            found |= requests.arm().map_err(corrupt)?;
+        }
+        Ok(found)
+    }
+
+    fn poll_returns(&mut self, services: &Services<'_>) -> Result<usize, Error> {
+        let mut work = 0;
+        while let Some(header) = self.returns.peek().map_err(corrupt)? {
+            header
+                .check(self.returns.inline_max() as u32)
+                .map_err(Error::protocol)?;
+            let mut payload = [0; 32];
+            let len = header.payload_len as usize;
+            self.returns.copy_payload(0, &mut payload[..len]);
+            self.returns.release();
+            let plans = self.take_return(&header, &payload[..len])?;
+            services.pool.grow(&self.session, plans);
+            work += 1;
+        }
+        Ok(work)
+    }
+
+    fn take_return(&self, header: &SlotHeader, payload: &[u8]) -> Result<Vec<Plan>, Error> {
+        let arena = self.session.arena();
+        match header.kind {
+            kind::ALLOC => {
+                let wanted: AllocRequest = read(payload, "ALLOC")?;
+                arena.alloc(&self.session, header.correlation, wanted.length)
+            }
+            kind::RETURN => arena.give_back(&self.session, &read(payload, "RETURN")?),
+            other => Err(foreign(other, "return ring (allowed: ALLOC, RETURN)")),
+        }
+    }
+
+    fn poll_lane(&mut self, lane: usize, services: &mut Services<'_>) -> Result<usize, Error> {
+        let mut work = 0;
+        while work < BATCH {
+            let Some(header) = self.requests[lane].peek().map_err(corrupt)? else {
+                break;
+            };
+            header.check(INLINE_MAX as u32).map_err(Error::protocol)?;
+            let len = header.payload_len as usize;
+            self.requests[lane].copy_payload(0, &mut self.payload[..len]);
+            self.requests[lane].release();
+            let position = self.requests[lane].position();
+            match header.kind {
+                kind::CALL => self.take_call(lane as u16, &header, position, services)?,
+                kind::CANCEL => {
+                    self.session
+                        .lane(lane as u16)
+                        .calls
+                        .cancel(header.correlation);
+                }
+                other => return Err(foreign(other, "request ring (allowed: CALL, CANCEL)")),
+            }
+            self.session.lane(lane as u16).set_consumed(position);
+            work += 1;
+        }
+        if work > 0 {
+            self.session.note_progress();
+        }
+        Ok(work)
+    }
+
+    fn take_call(
+        &mut self,
+        lane: u16,
+        header: &SlotHeader,
+        position: u64,
+        services: &mut Services<'_>,
+    ) -> Result<(), Error> {
+        if header.correlation == 0 || header.code != 0 {
+            let (correlation, code) = (header.correlation, header.code);
+            let text = format!("CALL with correlation {correlation} and code {code}");
+            return Err(Error::protocol(text));
+        }
+        self.session.lane(lane).check_credit(header.depth)?;
+        let value = find_value(header, &self.payload[..header.payload_len as usize])?;
+        self.refresh_method(header.method, services.registry)?;
+        let method = &self.methods[header.method as usize - 1];
+        let outcome = admit(method, header, &mut services.now);
+        let handler = match outcome {
+            Ok(handler) => handler,
+            Err(error) => {
+                return self.refuse_call(lane, header, &value, &error, position, services);
+            }
+        };
+        match value {
+            Value::Buffer(_) => self.offload(lane, header, &value, services),
+            _ if handler.placement() == Placement::Pool => {
+                self.offload(lane, header, &value, services)
+            }
+            _ => self.run_inline(lane, header, &value, position, services),
+        }
+    }
+
+    /// Finds the handler that is registered now, unless nothing has changed.
+    fn refresh_method(&mut self, id: u16, registry: &Registry) -> Result<(), Error> {
+        if usize::from(id) > self.methods.len() {
+            let known = self.methods.len();
+            let unknown = |name| Method {
+                name,
+                generation: u64::MAX,
+                handler: None,
+            };
+            self.methods.extend(
+                self.session
+                    .bindings()
+                    .since(known)
+                    .into_iter()
+                    .map(unknown),
+            );
+        }
+        let bound = self.methods.len();
+        let method = usize::from(id)
+            .checked_sub(1)
+            .and_then(|index| self.methods.get_mut(index));
+        let Some(method) = method else {
+            return Err(Error::protocol(format!(
+                "method id {id} (allowed: 1 to {bound})"
+            )));
+        };
+        let generation = registry.generation();
+        if method.generation != generation {
+            method.handler = registry.find(&method.name);
+            method.generation = generation;
+        }
+        Ok(())
+    }
+
+    /// Answers a call whose handler is not run, on the poller.
+    fn refuse_call(
+        &self,
+        lane: u16,
+        header: &SlotHeader,
+        value: &Value,
+        error: &Error,
+        position: u64,
+        services: &Services<'_>,
+    ) -> Result<(), Error> {
+        if let Value::Buffer(reference) = value {
+            let lease = self.session.arena().hold(reference)?;
+            services.pool.free(&self.session, lease);
+        }
+        if error.message().len() as u64 > INLINE_MAX {
+            return self.finish_on_pool(lane, header, Err(error.clone()), services);
+        }
+        self.answer(lane, header, &Answer::failure(error), position)
+    }
+
+    fn run_inline(
+        &mut self,
+        lane: u16,
+        header: &SlotHeader,
+        value: &Value,
+        position: u64,
+        services: &Services<'_>,
+    ) -> Result<(), Error> {
+        let method = &self.methods[header.method as usize - 1];
+        let handler = method.handler.as_deref().expect("admitted with a handler");
+        let never = AtomicBool::new(false);
+        let context = Context {
+            method: &method.name,
+            peer: self.session.peer(),
+            epoch: self.session.epoch(),
+            deadline_ns: header.deadline,
+            cancelled: &never,
+            ended: self.session.closing(),
+        };
+        let request = Request::new(value.bytes(&self.payload), Codec(header.codec));
+        let payload_max = self.session.limits().payload_max;
+        let mut reply = Reply::new(&mut self.scratch, None, payload_max, header.deadline);
+        let outcome = caught(|| handler.call(&context, request, &mut reply));
+        let outcome = outcome.map(|()| reply.finish());
+        self.answer_inline(lane, header, outcome, position, services)
+    }
+
+    fn answer_inline(
+        &mut self,
+        lane: u16,
+        header: &SlotHeader,
+        outcome: Result<Form, Error>,
+        position: u64,
+        services: &Services<'_>,
+    ) -> Result<(), Error> {
+        let inline_max = INLINE_MAX as usize;
+        match outcome {
+            Ok(Form::Scratch) if self.scratch.len() <= inline_max => {
+                self.answer(lane, header, &Answer::value(&self.scratch), position)
+            }
+            Ok(Form::NoValue) => self.answer(lane, header, &Answer::no_value(), position),
+            Err(error) if error.message().len() <= inline_max => {
+                self.answer(lane, header, &Answer::failure(&error), position)
+            }
+            Ok(_) => {
+                let value = core::mem::take(&mut self.scratch);
+                self.finish_on_pool(lane, header, Ok(value), services)
+            }
+            Err(error) => self.finish_on_pool(lane, header, Err(error), services),
+        }
+    }
+
+    fn answer(
+        &self,
+        lane: u16,
+        header: &SlotHeader,
+        answer: &Answer<'_>,
+        position: u64,
+    ) -> Result<(), Error> {
+        if self.session.lane(lane).answer(header, answer, position)? {
+            self.session.ring_client();
+        }
+        Ok(())
+    }
+
+    /// Hands a call to the worker pool.
+    fn offload(
+        &self,
+        lane: u16,
+        header: &SlotHeader,
+        value: &Value,
+        services: &Services<'_>,
+    ) -> Result<(), Error> {
+        let method = &self.methods[header.method as usize - 1];
+        let body = match *value {
+            Value::None => Body::None,
+            Value::Inline { start, len } => {
+                let mut bytes = [0; INLINE_MAX as usize];
+                bytes[..len].copy_from_slice(&self.payload[start..start + len]);
+                Body::Inline(bytes, len)
+            }
+            Value::Buffer(reference) => {
+                let lease = self.session.arena().hold(&reference)?;
+                Body::Buffer(lease, reference.offset, reference.length)
+            }
+        };
+        let place = self.session.lane(lane).begin(header)?;
+        services.pool.submit(Job::Call(CallJob {
+            session: Arc::clone(&self.session),
+            lane,
+            place,
+            header: *header,
+            method: Arc::clone(&method.name),
+            handler: Arc::clone(method.handler.as_ref().expect("admitted with a handler")),
+            body,
+        }));
+        Ok(())
+    }
+
+    /// Hands an answer that does not fit a slot to the worker pool.
+    fn finish_on_pool(
+        &self,
+        lane: u16,
+        header: &SlotHeader,
+        outcome: Result<Vec<u8>, Error>,
+        services: &Services<'_>,
+    ) -> Result<(), Error> {
+        let place = self.session.lane(lane).begin(header)?;
+        let session = Arc::clone(&self.session);
+        services.pool.submit(Job::Finish(FinishJob {
+            session,
+            lane,
+            place,
+            header: *header,
+            outcome,
+        }));
+        Ok(())
+    }
+}
+
+impl Value {
+    fn bytes<'a>(&self, payload: &'a [u8]) -> Option<&'a [u8]> {
+        match *self {
+            Self::Inline { start, len } => Some(&payload[start..start + len]),
+            _ => None,
+        }
+    }
+}
+
+/// Decides whether a handler runs.
+fn admit<'a>(
+    method: &'a Method,
+    header: &SlotHeader,
+    now: &mut Now,
+) -> Result<&'a Arc<dyn Handler>, Error> {
+    let Some(handler) = &method.handler else {
+        return Err(Error::not_found(&method.name));
+    };
+    if header.deadline != 0 && header.deadline <= now.get() {
+        return Err(Error::timeout());
+    }
+    let codec = Codec(header.codec);
+    if !handler.codecs().contains(&codec) {
+        let (name, allowed) = (&method.name, handler.codecs());
+        let text = format!("method {name} does not take {codec} (allowed: {allowed:?})");
+        return Err(Error::serialization(text));
+    }
+    Ok(handler)
+}
+
+/// Walks the prefixes of a request's payload.
+fn find_value(header: &SlotHeader, payload: &[u8]) -> Result<Value, Error> {
+    let mut at = 0;
+    if header.flags & flag::DETAIL != 0 {
+        return Err(Error::protocol("flag DETAIL in a CALL"));
+    }
+    if header.flags & flag::TRACE != 0 {
+        at += size_of::<TraceContext>();
+        if payload.len() < at {
+            let len = payload.len();
+            return Err(Error::protocol(format!(
+                "trace context in {len} bytes (needed: {at})"
+            )));
+        }
+    }
+    if header.flags & flag::NO_VALUE != 0 {
+        return exactly(payload, at).map(|()| Value::None);
+    }
+    if header.flags & flag::BUFFERS == 0 {
+        return Ok(Value::Inline {
+            start: at,
+            len: payload.len() - at,
+        });
+    }
+    let table_end = at + size_of::<BufferTable>();
+    let end = table_end + size_of::<BufferRef>();
+    exactly(payload, end)?;
+    let table: BufferTable = bytemuck::pod_read_unaligned(&payload[at..table_end]);
+    if u64::from(table.count) != BUFFERS_MAX {
+        let count = table.count;
+        return Err(Error::protocol(format!(
+            "{count} buffers in a table (allowed: {BUFFERS_MAX})"
+        )));
+    }
+    Ok(Value::Buffer(bytemuck::pod_read_unaligned(
+        &payload[table_end..end],
+    )))
+}
+
+fn exactly(payload: &[u8], len: usize) -> Result<(), Error> {
+    if payload.len() != len {
+        let seen = payload.len();
+        return Err(Error::protocol(format!(
+            "payload length {seen} (its flags announce {len})"
+        )));
+    }
+    Ok(())
+}
+
+fn read<T: bytemuck::AnyBitPattern>(payload: &[u8], what: &str) -> Result<T, Error> {
+    bytemuck::try_pod_read_unaligned(payload).map_err(|_| {
+        let (seen, wanted) = (payload.len(), size_of::<T>());
+        Error::protocol(format!(
+            "{what} with a payload of {seen} bytes (allowed: {wanted})"
+        ))
+    })
+}
+
+fn corrupt(error: Corrupt) -> Error {
+    Error::protocol(error)
+}
+
+fn foreign(kind: u8, place: &str) -> Error {
+    Error::with_details(
+        Code::PROTOCOL,
+        &[&format_args!("slot kind {kind} in the {place}")],
+    )
+}
+
+impl core::fmt::Debug for Method {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_tuple("Method").field(&self.name).finish()
+    }
+}

@@ -1,0 +1,210 @@
+//! Both ends of a session in one thread, over heap memory: no sockets, no other
+//! thread, no clock but the one given. For tests, and for counting instructions.
+//!
+//! ```
+//! use outrigger_server::stepping::Loopback;
+//! use outrigger_server::{Server, Code};
+//!
+//! let mut pair = Loopback::new(Server::builder())?;
+//! let echo = pair.bind("outrigger.echo")?;
+//! pair.send_call(echo, 1, b"ping");
+//! pair.step()?;
+//! let (header, payload) = pair.receive().expect("a reply");
+//! assert_eq!((Code(header.code), &payload[..]), (Code::OK, &b"ping"[..]));
+//! # Ok::<(), outrigger_server::Error>(())
+//! ```
+
+use std::sync::Arc;
+
+use outrigger_layout::frame::{BindBody, BoundBody};
+use outrigger_layout::ring::kind as ring;
+use outrigger_layout::slot::{SlotHeader, kind};
+use outrigger_layout::{Error, limits};
+use outrigger_ringbuf::{ClientBell, Consumer, Producer, RingView, ServerBell};
+use tokio::sync::mpsc;
+
+use crate::builder::Builder;
+use crate::clock::Now;
+use crate::context::Peer;
+use crate::errno::system;
+use crate::pool::Pool;
+use crate::registry::Registry;
+use crate::session::{Geometry, Intake, OUTGOING_MAX, Outgoing, Services, Session, SessionMemory};
+
+/// A session whose client half is driven by hand.
+#[derive(Debug)]
+pub struct Loopback {
+    session: Arc<Session>,
+    intake: Intake,
+    registry: Arc<Registry>,
+    pool: Pool,
+    /// What the client writes into lane 0's request ring.
+    pub requests: Producer<RingView>,
+    /// What the client reads from lane 0's reply ring.
+    pub replies: Consumer<RingView>,
+    /// What the client writes into the return ring.
+    pub returns: Producer<RingView>,
+    /// What the client reads from the grant ring.
+    pub grants: Consumer<RingView>,
+    outgoing: mpsc::Receiver<Outgoing>,
+    now_ns: u64,
+}
+
+impl Loopback {
+    /// A session of one lane with the builder's handlers and limits.
+    ///
+    /// # Errors
+    /// RESOURCE_EXHAUSTED without descriptors for the doorbells.
+    pub fn new(builder: Builder) -> Result<Self, Error> {
+        let text = |error: std::io::Error| system("creating a doorbell", &error);
+        let (client_bell, _client_end) = ClientBell::new().map_err(text)?;
+        let bells = (client_bell, ServerBell::new().map_err(text)?);
+        let limits = builder.limits;
+        let memory = SessionMemory::heap(Geometry::new(1, 1, &limits.call_credits()))?;
+        let SessionMemory {
+            geometry,
+            server,
+            client,
+        } = &memory;
+        let requests = geometry.view(ring::REQUEST, 0, client, server)?;
+        let replies = geometry.view(ring::REPLY, 0, server, client)?;
+        let returns = geometry.view(ring::RETURN, 0, client, server)?;
+        let grants = geometry.view(ring::GRANT, 0, server, client)?;
+        let (sender, outgoing) = mpsc::channel(OUTGOING_MAX);
+        let peer = Peer { uid: 0, pid: 0 };
+        let (session, intake) = Session::new(1, peer, limits, memory, bells, sender)?;
+        Ok(Self {
+            session,
+            intake,
+            registry: builder.registry,
+            pool: Pool::start(0, limits.jobs_max).map_err(text)?,
+            requests: Producer::new(requests),
+            replies: Consumer::new(replies),
+            returns: Producer::new(returns),
+            grants: Consumer::new(grants),
+            outgoing,
+            now_ns: 1,
+        })
+    }
+
+    /// Sets the time that deadlines are compared with, in nanoseconds.
+    pub fn set_now(&mut self, now_ns: u64) {
+        self.now_ns = now_ns;
+    }
+
+    /// The registry of the server half.
+    pub fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    /// Binds a method, as the control socket would.
+    ///
+    /// # Errors
+    /// As BOUND.
+    pub fn bind(&self, name: &str) -> Result<u16, Error> {
+        let body = BindBody {
+            fingerprint: [0; 16],
+        };
+        let body = [bytemuck::bytes_of(&body), name.as_bytes()].concat();
+        let bound = self.session.bindings().bind(&body)?;
+        Ok(bytemuck::pod_read_unaligned::<BoundBody>(&bound).method)
+    }
+
+    /// Header of a raw CALL of depth 0 without a deadline.
+    pub fn call_header(method: u16, correlation: u64) -> SlotHeader {
+        let header: SlotHeader = bytemuck::Zeroable::zeroed();
+        SlotHeader {
+            kind: kind::CALL,
+            method,
+            correlation,
+            ..header
+        }
+    }
+
+    /// Publishes a raw CALL.
+    ///
+    /// # Panics
+    /// Panics if the ring is full or the payload does not fit: the test's fault.
+    pub fn send_call(&mut self, method: u16, correlation: u64, payload: &[u8]) {
+        self.send(&Self::call_header(method, correlation), payload);
+    }
+
+    /// Publishes any message in the request ring.
+    ///
+    /// # Panics
+    /// Panics if the ring is full or the payload does not fit: the test's fault.
+    pub fn send(&mut self, header: &SlotHeader, payload: &[u8]) {
+        let _rings = self
+            .requests
+            .push(header, &[payload])
+            .expect("room for a message");
+    }
+
+    /// Runs the server half: reads the rings once, then runs the jobs this queued.
+    /// Returns how many messages were read.
+    ///
+    /// # Errors
+    /// The violation that ends the session.
+    pub fn step(&mut self) -> Result<usize, Error> {
+        let found = self.poll()?;
+        self.pool.run_queued();
+        Ok(found)
+    }
+
+    /// Runs the poller's part alone, as the instruction count wants it.
+    ///
+    /// # Errors
+    /// The violation that ends the session.
+    #[inline(never)]
+    pub fn poll(&mut self) -> Result<usize, Error> {
+        let now = Now::fixed(self.now_ns);
+        let mut services = Services {
+            registry: &self.registry,
+            pool: &self.pool,
+            now,
+        };
+        self.intake.poll(&mut services)
+    }
+
+    /// Takes the next reply.
+    pub fn receive(&mut self) -> Option<(SlotHeader, Vec<u8>)> {
+        let mut payload = vec![0; limits::INLINE_MAX as usize];
+        let header = self.receive_into(&mut payload)?;
+        payload.truncate(header.payload_len as usize);
+        Some((header, payload))
+    }
+
+    /// Takes the next reply into `payload`, which has room for a slot.
+    pub fn receive_into(&mut self, payload: &mut [u8]) -> Option<SlotHeader> {
+        let header = self.replies.peek().ok().flatten()?;
+        self.replies
+            .copy_payload(0, &mut payload[..header.payload_len as usize]);
+        self.replies.release();
+        Some(header)
+    }
+
+    /// Acknowledges every extent that was announced, as a client that maps them.
+    /// Returns how many there were.
+    ///
+    /// # Errors
+    /// As the control socket would report.
+    pub fn map_extents(&mut self) -> Result<usize, Error> {
+        let mut count = 0;
+        while let Ok(frame) = self.outgoing.try_recv() {
+            if frame.kind == outrigger_layout::frame::control::EXTENT {
+                let plans = self
+                    .session
+                    .arena()
+                    .mapped(&self.session, frame.token as u32)?;
+                self.session.arena().grow_all(&self.session, &plans);
+                count += 1;
+            }
+        }
+        Ok(count)
+    }
+
+    /// Buffers that are not free now.
+    pub fn buffers_in_use(&self) -> u64 {
+        self.session.arena().usage().in_use
+    }
+}
