@@ -4,6 +4,8 @@
 //! [`Handler`] for full control. A handler runs inline on the poller unless it
 //! is moved to the pool by `on_pool`.
 
+use core::marker::PhantomData;
+
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -101,7 +103,7 @@ where
 /// let handler = handler::json(add);
 /// # let _: &dyn outrigger_server::Handler = &handler;
 /// ```
-pub fn json<I, O, E, F>(function: F) -> Json<F, fn(I) -> Result<O, E>>
+pub fn json<I, O, E, F>(function: F) -> Json<F, (I, O, E)>
 where
     I: DeserializeOwned + 'static,
     O: Serialize + 'static,
@@ -110,18 +112,19 @@ where
 {
     Json {
         function,
-        _types: core::marker::PhantomData,
+        _types: PhantomData,
     }
 }
 
-/// See [`json`].
+/// See [`json`]. `T` is the function's types: input, output, error.
 #[derive(Clone, Copy, Debug)]
 pub struct Json<F, T> {
     function: F,
-    _types: core::marker::PhantomData<T>,
+    /// A function pointer, so that the handler is Send and Sync whatever `T` is.
+    _types: PhantomData<fn(T)>,
 }
 
-impl<I, O, E, F> Handler for Json<F, fn(I) -> Result<O, E>>
+impl<I, O, E, F> Handler for Json<F, (I, O, E)>
 where
     I: DeserializeOwned + 'static,
     O: Serialize + 'static,

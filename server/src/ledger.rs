@@ -314,12 +314,11 @@ impl Ledger {
     }
 
     fn take_free(&mut self, plan: &Plan, state: State) -> Option<Lease> {
-        let fits = |extent: &&mut Extent| {
+        let fits = |extent: &Extent| {
             let ready = extent.mapped && !extent.dropping && !extent.free.is_empty();
             ready && extent.side == plan.side && extent.buffer_len == plan.buffer_len
         };
-        let id = *self.extents.iter_mut().find(|(_, extent)| fits(&extent))?.0;
-        let extent = self.extents.get_mut(&id)?;
+        let (&id, extent) = self.extents.iter_mut().find(|(_, extent)| fits(extent))?;
         let index = extent.free.pop()?;
         extent.buffers[index as usize].state = state;
         Some(lease_of(id, extent, index))

@@ -7,7 +7,7 @@ use outrigger_layout::Error;
 
 /// Runs `handler`; a panic becomes [`Error::panic`] with its text.
 ///
-/// Unwind safety: what a handler leaves half-done is its own state, which it
+/// Why unwinding is sound here: what a handler leaves half-done is its own state, which it
 /// guards by its own locks (a poisoned one is LOCK_POISONED); the buffers it was
 /// lent are discarded by the caller.
 pub(crate) fn caught<T>(handler: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {

@@ -46,7 +46,7 @@ const WAKE: u64 = 0;
 /// What other threads ask of a poller.
 #[derive(Debug)]
 enum Command {
-    Add(Box<Intake>),
+    Add(Active),
     Remove(u64),
     Stop,
 }
@@ -138,11 +138,14 @@ impl Poller {
     }
 }
 
+/// Boxed: sessions move between the two sets, an intake is large.
+type Active = Box<Intake>;
+
 struct Loop {
     epoll: OwnedFd,
     commands: Receiver<Command>,
-    active: Vec<Box<Intake>>,
-    idle: HashMap<u64, Box<Intake>>,
+    active: Vec<Active>,
+    idle: HashMap<u64, Active>,
     budget: Budget,
     registry: Arc<Registry>,
     pool: Arc<Pool>,
@@ -294,7 +297,7 @@ impl Loop {
         added
     }
 
-    fn take_in(&mut self, intake: Box<Intake>) -> bool {
+    fn take_in(&mut self, intake: Active) -> bool {
         let session = intake.session();
         let token = epoll::EventData::new_u64(session.epoch());
         let edge = epoll::EventFlags::IN | epoll::EventFlags::ET;

@@ -122,8 +122,7 @@ enum Event {
 }
 
 fn send_goaway(session: &Session) {
-    let error = shutting_down("the server ends");
-    session.send_outcome(control::GOAWAY, 0, Err(&error));
+    session.send_outcome(control::GOAWAY, 0, Err(shutting_down("the server ends")));
 }
 
 fn shutting_down(why: &str) -> Error {

@@ -192,9 +192,7 @@ impl SessionMemory {
 
     fn over(geometry: Geometry, server: Mapping, client: Mapping) -> Result<Self, Error> {
         let page = geometry.header_page();
-        server
-            .copy_in(0, &page)
-            .map_err(|error| Error::protocol(error))?;
+        server.copy_in(0, &page).map_err(Error::protocol)?;
         Ok(Self {
             geometry,
             server: Arc::new(server),

@@ -196,7 +196,7 @@ impl Intake {
 
     /// Finds the handler that is registered now, unless nothing has changed.
     fn refresh_method(&mut self, id: u16, registry: &Registry) -> Result<(), Error> {
-        if usize::from(id) > self.methods.len() {
+        if id == 0 || usize::from(id) > self.methods.len() {
             let known = self.methods.len();
             let unknown = |name| Method {
                 name,

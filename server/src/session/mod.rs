@@ -196,7 +196,7 @@ impl Session {
     }
 
     /// Sends a frame that consists of an outcome.
-    pub(crate) fn send_outcome(&self, kind: u16, token: u64, outcome: Result<Vec<u8>, &Error>) {
+    pub(crate) fn send_outcome(&self, kind: u16, token: u64, outcome: Result<Vec<u8>, Error>) {
         let (code, body) = match outcome {
             Ok(body) => (Code::OK, body),
             Err(error) => (error.code(), error.message().as_bytes().to_vec()),
@@ -213,7 +213,7 @@ impl Session {
     /// Answers BIND.
     pub(crate) fn bind(&self, token: u64, body: &[u8]) {
         let outcome = self.bindings.bind(body);
-        self.send_outcome(control::BOUND, token, outcome.as_ref().map(Clone::clone));
+        self.send_outcome(control::BOUND, token, outcome);
     }
 
     /// Takes the final request positions of GOAWAY_ACK.

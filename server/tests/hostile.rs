@@ -1,0 +1,272 @@
+//! Every byte from a client is hostile. Each violation has a name, ends its
+//! session and harms nothing else.
+
+use outrigger_layout::buffer::{AllocRequest, BufferRef, BufferTable};
+use outrigger_layout::slot::{SlotHeader, flag, kind};
+use outrigger_layout::{Code, limits};
+use outrigger_server::stepping::Loopback;
+use outrigger_server::{Error, Limits, Server, handler};
+
+fn pair() -> Loopback {
+    let slow = handler::bytes(|_, bytes| Ok(bytes.to_vec())).on_pool();
+    let limits = Limits {
+        credits: 4,
+        ..Limits::default()
+    };
+    Loopback::new(Server::builder().limits(limits).handler("pool", slow)).expect("a session")
+}
+
+/// What one hostile message does to a fresh session.
+fn violation(make: impl FnOnce(u16) -> (SlotHeader, Vec<u8>)) -> Error {
+    let mut pair = pair();
+    let echo = pair.bind("outrigger.echo").unwrap();
+    let (header, payload) = make(echo);
+    pair.send(&header, &payload);
+    let error = pair.step().expect_err("a violation");
+    assert!(pair.receive().is_none(), "no answer to a violation");
+    error
+}
+
+fn with(change: impl FnOnce(&mut SlotHeader)) -> Error {
+    violation(|echo| {
+        let mut header = Loopback::call_header(echo, 1);
+        change(&mut header);
+        (header, b"x".to_vec())
+    })
+}
+
+#[test]
+fn sm_04_each_header_field_out_of_range_is_named() {
+    let cases = [
+        (
+            with(|header| header.kind = 0),
+            "slot kind 0 (allowed: 1 to 18)",
+        ),
+        (
+            with(|header| header.kind = 19),
+            "slot kind 19 (allowed: 1 to 18)",
+        ),
+        (
+            with(|header| header.kind = kind::REPLY),
+            "slot kind 6 in the request ring (allowed: CALL, CANCEL)",
+        ),
+        (
+            with(|header| header.flags = 0x80),
+            "slot flags 0x80 (allowed: bits of 0x0f)",
+        ),
+        (
+            with(|header| header.method = 0),
+            "method id 0 (allowed: 1 to 1)",
+        ),
+        (
+            with(|header| header.method = 2),
+            "method id 2 (allowed: 1 to 1)",
+        ),
+        (
+            with(|header| header.correlation = 0),
+            "CALL with correlation 0 and code 0",
+        ),
+        (
+            with(|header| header.code = 7),
+            "CALL with correlation 1 and code 7",
+        ),
+        (with(|header| header.depth = 9), "depth 9 (maximum 8)"),
+        (
+            with(|header| header.depth = 3),
+            "1 calls of depth 3 in flight (maximum 0)",
+        ),
+        (
+            with(|header| header.flags = flag::NO_VALUE),
+            "payload length 1 (its flags announce 0)",
+        ),
+        (
+            with(|header| header.flags = flag::BUFFERS),
+            "payload length 1 (its flags announce 48)",
+        ),
+        (
+            with(|header| header.flags = flag::DETAIL),
+            "flag DETAIL with code 0 (a success has no message)",
+        ),
+        (
+            with(|header| header.flags = flag::NO_VALUE | flag::BUFFERS),
+            "slot flags 0x06 (NO_VALUE excludes BUFFERS and DETAIL)",
+        ),
+        (
+            with(|header| header.flags = flag::TRACE),
+            "trace context in 1 bytes (needed: 32)",
+        ),
+    ];
+    for (error, text) in cases {
+        assert_eq!(error.code(), Code::PROTOCOL);
+        assert_eq!(error.message(), format!("protocol violation: {text}"));
+    }
+}
+
+#[test]
+fn more_calls_than_credits_end_the_session() {
+    let mut pair = pair();
+    let pool = pair.bind("pool").unwrap();
+    for correlation in 1..=4 {
+        pair.send_call(pool, correlation, b"");
+    }
+    assert_eq!(pair.poll().unwrap(), 4, "all credits in use, none answered");
+    pair.send_call(pool, 5, b"");
+    let error = pair.poll().unwrap_err();
+    assert_eq!(
+        error.message(),
+        "protocol violation: 5 calls of depth 0 in flight (maximum 4)"
+    );
+}
+
+#[test]
+fn a_correlation_in_flight_cannot_be_used_again() {
+    let mut pair = pair();
+    let pool = pair.bind("pool").unwrap();
+    pair.send_call(pool, 9, b"");
+    pair.send_call(pool, 9, b"");
+    let error = pair.poll().unwrap_err();
+    assert_eq!(
+        error.message(),
+        "protocol violation: correlation 9 is in flight"
+    );
+}
+
+/// ALLOC, then the grant's reference.
+fn granted(pair: &mut Loopback, length: u64) -> BufferRef {
+    let header = SlotHeader {
+        kind: kind::ALLOC,
+        ..Loopback::call_header(0, 1)
+    };
+    let wanted = AllocRequest {
+        length,
+        reserved: 0,
+    };
+    let _rings = pair
+        .returns
+        .push(&header, &[bytemuck::bytes_of(&wanted)])
+        .unwrap();
+    for _ in 0..4 {
+        pair.step().unwrap();
+        pair.map_extents().unwrap();
+        if let Some(header) = pair.grants.peek().unwrap() {
+            assert_eq!((header.kind, header.correlation), (kind::GRANT, 1));
+            let mut reference = [0; 32];
+            pair.grants.copy_payload(0, &mut reference);
+            pair.grants.release();
+            return bytemuck::pod_read_unaligned(&reference);
+        }
+    }
+    panic!("no grant");
+}
+
+fn send_buffer(pair: &mut Loopback, method: u16, count: u32, reference: &BufferRef) {
+    let header = SlotHeader {
+        flags: flag::BUFFERS,
+        ..Loopback::call_header(method, 2)
+    };
+    let table = BufferTable {
+        count,
+        reserved: [0; 3],
+    };
+    let payload = [bytemuck::bytes_of(&table), bytemuck::bytes_of(reference)].concat();
+    pair.send(&header, &payload);
+}
+
+#[test]
+fn a_buffer_that_was_not_granted_or_bytes_outside_it_end_the_session() {
+    let wrong: [(fn(&mut BufferRef), Code); 6] = [
+        (|named| named.extent = 9, Code::INVALID_HANDLE),
+        (|named| named.index = 999, Code::INVALID_HANDLE),
+        (|named| named.generation += 1, Code::INVALID_HANDLE),
+        (|named| named.length = 1 << 40, Code::OUT_OF_BOUNDS),
+        (|named| named.offset = u64::MAX, Code::OUT_OF_BOUNDS),
+        (|named| named.offset += 1, Code::OUT_OF_BOUNDS),
+    ];
+    for (change, code) in wrong {
+        let mut pair = pair();
+        let echo = pair.bind("outrigger.echo").unwrap();
+        let mut named = granted(&mut pair, 5_000);
+        change(&mut named);
+        send_buffer(&mut pair, echo, 1, &named);
+        assert_eq!(pair.step().unwrap_err().code(), code, "{named:?}");
+    }
+    let mut pair = pair();
+    let echo = pair.bind("outrigger.echo").unwrap();
+    let named = granted(&mut pair, 5_000);
+    send_buffer(&mut pair, echo, 2, &named);
+    let error = pair.step().unwrap_err();
+    assert_eq!(
+        error.message(),
+        "protocol violation: 2 buffers in a table (allowed: 1)"
+    );
+}
+
+#[test]
+fn fb_04_returning_twice_or_a_stale_generation_is_an_invalid_handle() {
+    let mut pair = pair();
+    let named = granted(&mut pair, 5_000);
+    let header = SlotHeader {
+        kind: kind::RETURN,
+        ..Loopback::call_header(0, 0)
+    };
+    let _rings = pair
+        .returns
+        .push(&header, &[bytemuck::bytes_of(&named)])
+        .unwrap();
+    assert_eq!(pair.step().unwrap(), 1);
+    assert_eq!(pair.buffers_in_use(), 0);
+    let _rings = pair
+        .returns
+        .push(&header, &[bytemuck::bytes_of(&named)])
+        .unwrap();
+    assert_eq!(pair.step().unwrap_err().code(), Code::INVALID_HANDLE);
+}
+
+#[test]
+fn a_large_request_is_echoed_and_every_buffer_comes_home() {
+    let mut pair = pair();
+    let echo = pair.bind("outrigger.echo").unwrap();
+    let mut named = granted(&mut pair, 5_000);
+    named.length = 5_000;
+    send_buffer(&mut pair, echo, 1, &named);
+    pair.poll().unwrap();
+    assert_eq!(pair.buffers_in_use(), 1, "held until the handler has ended");
+}
+
+#[test]
+fn messages_that_do_not_belong_to_the_return_ring_end_the_session() {
+    let mut alloc = SlotHeader {
+        kind: kind::ALLOC,
+        ..Loopback::call_header(0, 1)
+    };
+    for (length, text) in [
+        (0, "ALLOC of 0 bytes (allowed: 1 to 67108864)"),
+        (
+            limits::PAYLOAD_MAX + 1,
+            "ALLOC of 67108865 bytes (allowed: 1 to 67108864)",
+        ),
+    ] {
+        let mut pair = pair();
+        let wanted = AllocRequest {
+            length,
+            reserved: 0,
+        };
+        let _rings = pair
+            .returns
+            .push(&alloc, &[bytemuck::bytes_of(&wanted)])
+            .unwrap();
+        let error = pair.step().unwrap_err();
+        assert_eq!(error.message(), format!("protocol violation: {text}"));
+    }
+    let mut pair = pair();
+    let _rings = pair.returns.push(&alloc, &[b"short"]).unwrap();
+    let error = pair.step().unwrap_err();
+    let text = "protocol violation: ALLOC with a payload of 5 bytes (allowed: 16)";
+    assert_eq!(error.message(), text);
+    alloc.kind = kind::CALL;
+    let mut pair = self::pair();
+    let _rings = pair.returns.push(&alloc, &[&[0; 16]]).unwrap();
+    let error = pair.step().unwrap_err();
+    let text = "protocol violation: slot kind 1 in the return ring (allowed: ALLOC, RETURN)";
+    assert_eq!(error.message(), text);
+}
