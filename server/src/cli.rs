@@ -10,6 +10,7 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::mpsc;
 
 use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -109,17 +110,37 @@ impl Builder {
     /// Serves with flags that are parsed already.
     pub fn serve(self, args: &ServeArgs) -> ExitCode {
         init_logging(args.log_level);
+        let signals = match Signals::catch() {
+            Ok(signals) => signals,
+            Err(error) => {
+                eprintln!("cannot catch signals: {error}");
+                return ExitCode::from(sysexits::OS);
+            }
+        };
         let mut limits = self.limits;
         limits.credits = args.credits;
         let workers = args.workers.map_or(self.workers, usize::from);
         let builder = self.limits(limits).wait(args.wait.into());
         let builder = builder.pollers(args.pollers.into()).workers(workers);
         match builder.bind_at(&args.socket) {
-            Ok(server) => serve_until_signalled(server),
+            Ok(server) => {
+                signals.end(server.handle());
+                run(server)
+            }
             Err(error) => {
                 eprintln!("{error}");
                 ExitCode::from(bind_exit(&error))
             }
+        }
+    }
+}
+
+fn run(server: Server) -> ExitCode {
+    match server.run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::from(exit_code(&error))
         }
     }
 }
@@ -134,50 +155,61 @@ fn usage(error: &clap::Error) -> ExitCode {
     }
 }
 
-fn serve_until_signalled(server: Server) -> ExitCode {
-    let handle = server.handle();
-    let watcher = std::thread::Builder::new()
-        .name("outrigger-sig".to_owned())
-        .spawn(move || watch_signals(&handle));
-    if let Err(error) = watcher {
-        eprintln!("cannot watch signals: {error}");
-        return ExitCode::from(sysexits::OS);
+/// Ends the server by signals: the first one in order, the second at once, as if
+/// it had not been caught.
+struct Signals {
+    server: mpsc::Sender<ServerHandle>,
+}
+
+impl Signals {
+    /// Catches SIGTERM and SIGINT from now on. One that arrives before there is a
+    /// server to end is kept for it.
+    fn catch() -> std::io::Result<Self> {
+        let (server, handle) = mpsc::channel();
+        let (caught, ready) = mpsc::channel();
+        std::thread::Builder::new()
+            .name("outrigger-sig".to_owned())
+            .spawn(move || {
+                let runtime = tokio::runtime::Builder::new_current_thread()
+                    .enable_all()
+                    .build();
+                let watched = runtime.and_then(|runtime| runtime.block_on(watch(&caught, &handle)));
+                if let Err(error) = watched {
+                    // Whoever waits for the first message learns it this way.
+                    let _ = caught.send(Err(error));
+                }
+            })?;
+        ready
+            .recv()
+            .unwrap_or_else(|_| Err(std::io::ErrorKind::Other.into()))?;
+        Ok(Self { server })
     }
-    match server.run() {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("{error}");
-            ExitCode::from(exit_code(&error))
-        }
+
+    /// The server to end.
+    fn end(&self, handle: ServerHandle) {
+        // The watcher lives as long as the process.
+        let _ = self.server.send(handle);
     }
 }
 
-/// First signal: orderly end. Second: at once, as if it had not been caught.
-fn watch_signals(handle: &ServerHandle) {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build();
-    let watching = runtime.map(|runtime| {
-        runtime.block_on(async {
-            let mut terminate = signal(SignalKind::terminate())?;
-            let mut interrupt = signal(SignalKind::interrupt())?;
-            for second in [false, true] {
-                let number = tokio::select! {
-                    _ = terminate.recv() => SignalKind::terminate().as_raw_value(),
-                    _ = interrupt.recv() => SignalKind::interrupt().as_raw_value(),
-                };
-                if second {
-                    tracing::warn!("second signal: ending at once");
-                    handle.abort();
-                    std::process::exit(128 + number);
-                }
-                handle.shutdown();
-            }
-            Ok::<(), std::io::Error>(())
-        })
-    });
-    if let Err(error) | Ok(Err(error)) = watching {
-        tracing::error!(%error, "cannot watch signals");
+async fn watch(
+    caught: &mpsc::Sender<std::io::Result<()>>,
+    server: &mpsc::Receiver<ServerHandle>,
+) -> std::io::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let _ = caught.send(Ok(()));
+    let mut handle = None;
+    loop {
+        let number = tokio::select! {
+            _ = terminate.recv() => SignalKind::terminate().as_raw_value(),
+            _ = interrupt.recv() => SignalKind::interrupt().as_raw_value(),
+        };
+        if handle.is_some() {
+            tracing::warn!("second signal: ending at once");
+            std::process::exit(128 + number);
+        }
+        handle = server.recv().inspect(ServerHandle::shutdown).ok();
     }
 }
 

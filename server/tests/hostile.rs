@@ -174,7 +174,8 @@ fn send_buffer(pair: &mut Loopback, method: u16, count: u32, reference: &BufferR
 
 #[test]
 fn a_buffer_that_was_not_granted_or_bytes_outside_it_end_the_session() {
-    let wrong: [(fn(&mut BufferRef), Code); 6] = [
+    type Change = fn(&mut BufferRef);
+    let wrong: [(Change, Code); 6] = [
         (|named| named.extent = 9, Code::INVALID_HANDLE),
         (|named| named.index = 999, Code::INVALID_HANDLE),
         (|named| named.generation += 1, Code::INVALID_HANDLE),

@@ -1,7 +1,6 @@
 //! The command `outrigger`: serve the built-in methods, and call any server.
 
 use std::io::{Read, Write};
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -12,8 +11,12 @@ use outrigger::{Client, Error, Server};
 
 /// Go programs call Rust in another process through shared memory.
 #[derive(Parser)]
-#[command(version, about, after_help = "Exit codes are those of sysexits.h: 64 wrong usage, \
-    69 no server or no such method, 75 timeout or nothing free, 76 protocol.")]
+#[command(
+    version,
+    about,
+    after_help = "Exit codes are those of sysexits.h: 64 wrong usage, \
+    69 no server or no such method, 75 timeout or nothing free, 76 protocol."
+)]
 struct Outrigger {
     #[command(subcommand)]
     command: Command,
@@ -36,7 +39,7 @@ enum Command {
 struct Target {
     /// Path of the server's unix socket.
     #[arg(long, value_name = "PATH", env = "OUTRIGGER_SOCKET")]
-    socket: PathBuf,
+    socket: String,
     /// Milliseconds to wait for an answer.
     #[arg(long, default_value_t = 3000, value_name = "MS")]
     timeout: u64,
@@ -143,7 +146,7 @@ fn ping(args: &PingArgs) -> Result<(), Error> {
     let text = format!(
         "{} round trips to {} (version {}): p50 {:.2} us, p99 {:.2} us, max {:.2} us\n",
         args.count,
-        args.target.socket.display(),
+        args.target.socket,
         client.version(),
         at(0.5),
         at(0.99),

@@ -5,8 +5,8 @@ use core::time::Duration;
 use std::process::ExitCode;
 use std::sync::Mutex;
 
+use outrigger::{Code, Context, Error, Handler, Placement, Reply, Request, Server, handler};
 use outrigger_ringbuf::sync::{AtomicU64, Ordering};
-use outrigger_server::{Code, Context, Error, Handler, Placement, Reply, Request, Server, handler};
 use serde::{Deserialize, Serialize};
 
 mod counting;

@@ -1,0 +1,28 @@
+# Two commands do everything: `make demo` runs the example on real input, `make
+# test` passes all tests. The others are for those who change the code.
+#
+# Needs: cargo (Rust 1.88 or newer) and go (1.25 or newer), on Linux. Everything
+# else is fetched by the two, or by a target that says so.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help demo test check bench-quick gen
+
+help: ## what there is to make
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+
+demo: ## verify real signatures in a Rust sidecar, called from a Go node
+	@examples/sigverify/demo.sh
+
+test: ## all tests of both languages
+	@.ci/test
+
+check: ## everything a change must pass besides the tests
+	@.ci/check
+
+bench-quick: ## round trips side by side, under a minute
+	@cargo run --quiet --release -p outrigger-benches --bin quick
+
+gen: ## write the files that are generated from layout/
+	@cargo run --quiet -p outrigger-layout --example gen
+	@gofmt -l client-go/internal/abi
