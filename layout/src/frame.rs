@@ -54,7 +54,8 @@ crate::numbers! {
         READY = 1;
         /// client: give me an id for a method; body BindBody and the name
         BIND = 2;
-        /// server: answer to BIND of the same token; body BoundBody, or the message if code is not 0
+        /// server: answer to BIND of the same token; body BoundBody, or the message if
+        /// code is not 0
         BOUND = 3;
         /// server: a new extent; token = extent id, body ExtentBody, one fd
         EXTENT = 4;
@@ -68,7 +69,8 @@ crate::numbers! {
         GOAWAY = 8;
         /// client: answer to GOAWAY; body: final request position of each lane, u64 each
         GOAWAY_ACK = 9;
-        /// either: the session ends, why is in code and the message that is the body; hang-up follows
+        /// either: the session ends, why is in code and the message that is the body;
+        /// hang-up follows
         BYE = 10;
     }
 }

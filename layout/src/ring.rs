@@ -60,7 +60,8 @@ pod! {
     /// The words that a ring's consumer writes, in the consumer's own segment.
     /// Each stands alone on its line.
     pub struct ConsumerControl [256] {
-        /// position up to which the consumer is done; a lazy backstop, published at least every quarter of the capacity and before sleeping
+        /// position up to which the consumer is done; a lazy backstop, published at
+        /// least every quarter of the capacity and before sleeping
         pub position: u64,
         /// zero
         pub reserved_position: [u64; 15],
@@ -113,9 +114,10 @@ impl RingDescriptor {
 fn check_span(what: &str, offset: u64, len: u64, available: u64) -> Result<(), String> {
     let in_bounds = offset.checked_add(len).is_some_and(|end| end <= available);
     if !in_bounds || !offset.is_multiple_of(limits::LINE) || offset < limits::PAGE {
-        let line = limits::LINE;
+        let (line, page) = (limits::LINE, limits::PAGE);
         return Err(format!(
-            "{what} at {offset} of {len} bytes (allowed: multiples of {line} from 4096 to {available})"
+            "{what} at {offset} of {len} bytes \
+             (allowed: multiples of {line} from {page} to {available})"
         ));
     }
     Ok(())

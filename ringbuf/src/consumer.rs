@@ -35,12 +35,17 @@ pub struct Corrupt {
 impl<M: Memory> Consumer<M> {
     /// The consumer of an empty ring.
     pub fn new(memory: M) -> Self {
+        Self::at(memory, 0)
+    }
+
+    /// The consumer of a ring whose messages before `position` were all read.
+    pub(crate) fn at(memory: M, position: u64) -> Self {
         let capacity_log2 = memory.capacity().trailing_zeros();
         Self {
             memory,
             capacity_log2,
-            head: 0,
-            published: 0,
+            head: position,
+            published: position,
         }
     }
 
@@ -125,5 +130,49 @@ impl<M: Memory> Consumer<M> {
         // P2 release: pairs with the acquire in Producer::refresh.
         self.memory.store_position(self.head, M::ORDERS.release);
         self.published = self.head;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use outrigger_layout::ring::{RingDescriptor, kind};
+
+    use super::*;
+    use crate::{Mapping, Producer, RingView};
+
+    #[test]
+    fn a_ring_goes_on_when_the_lap_wraps_to_zero() {
+        let descriptor = RingDescriptor {
+            kind: kind::REQUEST,
+            lane: 0,
+            capacity: 2,
+            stride: 64,
+            reserved: 0,
+            slots_offset: 4096,
+            control_offset: 4096 + 128,
+        };
+        let mapping = Arc::new(Mapping::heap(8192));
+        let view = || RingView::new(&descriptor, &mapping, &mapping).unwrap();
+        // Laps u32::MAX, 0, 1 and 2 come next; the lap before them was u32::MAX - 1.
+        let start = 2 * (u64::from(u32::MAX) - 1);
+        let memory = view();
+        memory.store_lap(0, u32::MAX - 1, Ordering::Relaxed);
+        memory.store_lap(1, u32::MAX - 1, Ordering::Relaxed);
+        let mut producer = Producer::at(view(), start);
+        let mut consumer = Consumer::at(view(), start);
+        let mut laps = Vec::new();
+        for _ in 0..4 {
+            assert_eq!(consumer.peek(), Ok(None));
+            let _ = producer.push(&bytemuck::Zeroable::zeroed(), &[]).unwrap();
+            let _ = producer.push(&bytemuck::Zeroable::zeroed(), &[]).unwrap();
+            while let Some(header) = consumer.peek().unwrap() {
+                laps.push(header.lap);
+                consumer.release();
+            }
+        }
+        assert_eq!(laps, [u32::MAX, u32::MAX, 0, 0, 1, 1, 2, 2]);
+        assert_eq!(producer.position(), consumer.position());
     }
 }

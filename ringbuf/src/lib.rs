@@ -49,6 +49,7 @@ mod producer;
 mod spin;
 pub mod sync;
 mod view;
+mod watch;
 
 pub use bell::{ClientBell, ServerBell};
 pub use closing::{Closing, Flag};
@@ -60,3 +61,4 @@ pub use memory::{Memory, Orders};
 pub use producer::{Producer, ReserveError};
 pub use spin::{Budget, HYBRID_MAX, Policy, SPIN_MAX};
 pub use view::RingView;
+pub use watch::Watch;

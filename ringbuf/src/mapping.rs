@@ -35,7 +35,9 @@ pub struct Mapping {
 #[expect(dead_code, reason = "held for its Drop")]
 enum Backing {
     Mapped(MmapRaw),
-    Heap(Box<[Line]>),
+    /// A `Vec` and not a `Box`: moving a `Box` claims its content as unaliased,
+    /// which would invalidate `start` (Stacked Borrows; Miri reports it).
+    Heap(Vec<Line>),
 }
 
 /// Heap memory with the alignment of a cache-line pair.
@@ -62,7 +64,7 @@ impl Mapping {
 
     /// Zeroed heap memory of at least `len` bytes, for both ends of one process.
     pub fn heap(len: usize) -> Self {
-        let lines: Box<[Line]> = (0..len.div_ceil(128))
+        let lines: Vec<Line> = (0..len.div_ceil(128))
             .map(|_| Line(UnsafeCell::new([0; 128])))
             .collect();
         let start = UnsafeCell::raw_get(lines.as_ptr().cast::<UnsafeCell<u8>>());

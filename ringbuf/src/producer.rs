@@ -21,6 +21,8 @@ pub struct Producer<M> {
     tail: u64,
     /// Position up to which the consumer is known to be done.
     consumed: u64,
+    /// Position last read from the consumer's control words; it never goes back.
+    backstop: u64,
 }
 
 /// Why no slot could be had.
@@ -38,7 +40,7 @@ pub enum ReserveError {
     Impossible {
         /// What was read.
         seen: u64,
-        /// The last position known.
+        /// The last position read, or 0 for one that came in a message.
         lowest: u64,
         /// The first position not published.
         highest: u64,
@@ -56,13 +58,19 @@ pub enum ReserveError {
 impl<M: Memory> Producer<M> {
     /// The producer of an empty ring.
     pub fn new(memory: M) -> Self {
+        Self::at(memory, 0)
+    }
+
+    /// The producer of a ring whose messages before `position` were all read.
+    pub(crate) fn at(memory: M, position: u64) -> Self {
         let capacity_log2 = memory.capacity().trailing_zeros();
         Self {
             memory,
             capacity_log2,
-            published: 0,
-            tail: 0,
-            consumed: 0,
+            published: position,
+            tail: position,
+            consumed: position,
+            backstop: position,
         }
     }
 
@@ -153,24 +161,34 @@ impl<M: Memory> Producer<M> {
     /// below the known one is legal here, as messages may overtake each other.
     pub fn learn(&mut self, position: u64) -> Result<(), ReserveError> {
         if position > self.published {
-            return Err(self.impossible(position));
+            return Err(self.impossible(position, 0));
         }
         self.consumed = self.consumed.max(position);
         Ok(())
     }
 
-    /// Reads the consumer's published position, the backstop.
-    fn refresh(&mut self) -> Result<(), ReserveError> {
+    /// Position up to which the consumer is known to be done, after a look at
+    /// what it published.
+    ///
+    /// # Errors
+    /// [`ReserveError::Impossible`] if the consumer cannot be there.
+    pub fn consumed(&mut self) -> Result<u64, ReserveError> {
         let seen = self.memory.load_position(OBSERVE);
         if M::ORDERS.reuse_fence {
             // P2 acquire: pairs with the release in Consumer::release and arm.
             self.memory.fence(Ordering::Acquire);
         }
-        if seen > self.published {
-            return Err(self.impossible(seen));
+        if seen < self.backstop || seen > self.published {
+            return Err(self.impossible(seen, self.backstop));
         }
+        self.backstop = seen;
         self.consumed = self.consumed.max(seen);
-        if self.tail - self.consumed >= self.memory.capacity() {
+        Ok(self.consumed)
+    }
+
+    /// Reads the consumer's published position, the backstop.
+    fn refresh(&mut self) -> Result<(), ReserveError> {
+        if self.tail - self.consumed()? >= self.memory.capacity() {
             return Err(ReserveError::Full {
                 capacity: self.memory.capacity(),
             });
@@ -178,10 +196,10 @@ impl<M: Memory> Producer<M> {
         Ok(())
     }
 
-    fn impossible(&self, seen: u64) -> ReserveError {
+    fn impossible(&self, seen: u64, lowest: u64) -> ReserveError {
         ReserveError::Impossible {
             seen,
-            lowest: self.consumed,
+            lowest,
             highest: self.published,
         }
     }

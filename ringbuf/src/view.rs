@@ -11,6 +11,7 @@ use outrigger_layout::slot::SlotHeader;
 use crate::mapping::Mapping;
 use crate::memory::Memory;
 use crate::sync::{AtomicU32, AtomicU64, Ordering, fence};
+use crate::watch::Watch;
 
 /// [`Memory`] over two mappings: the slots in the producer's, the control words
 /// in the consumer's. Keeps both mapped.
@@ -35,6 +36,9 @@ pub struct RingView {
 // SAFETY: the pointers lead into the two mappings that the view keeps alive, and
 // every access through them is atomic or, for payloads, ordered by the ring.
 unsafe impl Send for RingView {}
+// SAFETY: a watch loads one word of its view, atomically, and gives no other
+// access to it.
+unsafe impl Sync for Watch<RingView> {}
 
 const HEADER: usize = size_of::<SlotHeader>();
 const EVENT_INDEX: usize = core::mem::offset_of!(ConsumerControl, event_index);

@@ -162,8 +162,11 @@ impl Loop {
                 if busy.is_multiple_of(PASSES_PER_BELLS) {
                     self.wait(Some(AT_ONCE));
                 }
-            } else if !self.spin() {
-                self.sleep();
+                continue;
+            }
+            match self.spin() {
+                None => self.budget.won(),
+                Some(began) => self.sleep(began),
             }
         }
     }
@@ -201,58 +204,57 @@ impl Loop {
         work
     }
 
-    /// Looks until something is there (true) or the budget is spent (false).
-    fn spin(&mut self) -> bool {
+    /// Looks until something is there (`None`) or the budget is spent (since when
+    /// it looked). A quick hit costs no reading of the clock.
+    fn spin(&mut self) -> Option<Instant> {
         let limit = self.budget.limit();
         if limit.is_zero() || self.active.is_empty() {
-            return false;
+            return Some(Instant::now());
         }
-        let begin = Instant::now();
+        let mut first = None;
         let mut next_bells = HYBRID_MAX;
         loop {
             for _ in 0..PASSES_PER_CLOCK {
                 core::hint::spin_loop();
                 if self.pass() > 0 {
-                    return true;
+                    return None;
                 }
             }
-            let spent = begin.elapsed();
+            let began = *first.get_or_insert_with(Instant::now);
+            let spent = began.elapsed();
             if spent >= limit {
-                return false;
+                return Some(began);
             }
             // Commands and idle sessions have their turn as well.
             let idle_turn = spent >= next_bells && !self.idle.is_empty();
             if idle_turn || !self.commands.is_empty() {
                 next_bells = spent + HYBRID_MAX;
                 if self.wait(Some(AT_ONCE)) || self.stopping {
-                    return true;
+                    return None;
                 }
             }
         }
     }
 
     /// Arms what is active; if nothing came meanwhile, blocks until a doorbell.
-    fn sleep(&mut self) {
-        let mut found = false;
-        for mut intake in std::mem::take(&mut self.active) {
+    fn sleep(&mut self, began: Instant) {
+        let mut index = 0;
+        while let Some(intake) = self.active.get_mut(index) {
             match intake.arm() {
-                Ok(true) => {
-                    found = true;
-                    self.active.push(intake);
-                }
+                Ok(true) => index += 1,
                 Ok(false) => {
+                    let intake = self.active.swap_remove(index);
                     self.idle.insert(intake.session().epoch(), intake);
                 }
-                Err(error) => fail(&self.epoll, &intake, error),
+                Err(error) => fail(&self.epoll, &self.active.swap_remove(index), error),
             }
         }
-        if found {
+        if !self.active.is_empty() {
             return;
         }
         self.stats.sleeps.fetch_add(1, Ordering::Relaxed);
-        let begin = Instant::now();
         if self.wait(None) {
-            self.budget.slept(begin.elapsed());
+            self.budget.slept(began.elapsed());
         }
     }
 

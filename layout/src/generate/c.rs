@@ -38,8 +38,10 @@ pub(super) fn abi_header() -> String {
     let mut out = format!(
         "{BANNER}#ifndef OUTRIGGER_ABI_H\n#define OUTRIGGER_ABI_H\n\n#include <stddef.h>\n\
          #include <stdint.h>\n\n#include \"outrigger_codes.h\"\n\n\
-         #ifdef __cplusplus\n#define OUTRIGGER_ASSERT(condition, text) static_assert(condition, text)\n\
-         extern \"C\" {{\n#else\n#define OUTRIGGER_ASSERT(condition, text) _Static_assert(condition, text)\n\
+         #ifdef __cplusplus\n\
+         #define OUTRIGGER_ASSERT(condition, text) static_assert(condition, text)\n\
+         extern \"C\" {{\n#else\n\
+         #define OUTRIGGER_ASSERT(condition, text) _Static_assert(condition, text)\n\
          #endif\n\n"
     );
     for (name, value) in [
@@ -88,7 +90,8 @@ fn definition(info: &StructInfo) -> String {
     for field in info.fields {
         let (field, offset) = (field.name, field.offset);
         out.push_str(&format!(
-            "OUTRIGGER_ASSERT(offsetof({name}, {field}) == {offset}, \"offset of {name}.{field}\");\n"
+            "OUTRIGGER_ASSERT(offsetof({name}, {field}) == {offset}, \
+             \"offset of {name}.{field}\");\n"
         ));
     }
     out

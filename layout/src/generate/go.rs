@@ -180,8 +180,8 @@ fn encode(field: &FieldInfo) -> String {
             format!("\tbinary.LittleEndian.PutUint{bits}(b[{offset}:{end}], v.{name})\n")
         }
         (Some(bits), Some(_)) => format!(
-            "\tfor i := range v.{name} {{\n\t\tbinary.LittleEndian.PutUint{bits}(b[{offset}+i*{}:], \
-             v.{name}[i])\n\t}}\n",
+            "\tfor i := range v.{name} {{\n\
+             \t\tbinary.LittleEndian.PutUint{bits}(b[{offset}+i*{}:], v.{name}[i])\n\t}}\n",
             bits / 8
         ),
     }

@@ -48,6 +48,8 @@ pub(crate) struct Arena {
     returned: Condvar,
     grants: Mutex<Producer<RingView>>,
     allocs_max: usize,
+    /// Held from an extent's number to its announcement: clients insist on order.
+    announcing: Mutex<()>,
 }
 
 impl Arena {
@@ -61,6 +63,7 @@ impl Arena {
             returned: Condvar::new(),
             grants: Mutex::new(Producer::new(grants)),
             allocs_max,
+            announcing: Mutex::new(()),
         }
     }
 
@@ -201,6 +204,7 @@ impl Arena {
                 return Err(error);
             }
         };
+        let _order = lock(&self.announcing);
         let id = lock(&self.books).ledger.add(*plan, Arc::new(mapping));
         let body = ExtentBody {
             side: plan.side,

@@ -1,0 +1,34 @@
+package main
+
+import (
+	"testing"
+	"time"
+)
+
+func TestLoadComparesEveryVerdict(t *testing.T) {
+	found, err := load(t.Context(), answer(true), mixed.vectors, 3, 1)
+	// The goroutines begin at one vector each, and one call is the least they
+	// make.
+	if err != nil || found.counts.total() < 3 || found.counts.total() != len(found.latencies) {
+		t.Fatalf("%+v, %v", found, err)
+	}
+	if found.counts.disagree == 0 || found.counts.acceptable == 0 {
+		t.Fatalf("%+v", found.counts)
+	}
+}
+
+func TestPercentileIsTheSmallestLatencyNotExceededByThatMany(t *testing.T) {
+	found := timing{}
+	for latency := range 1000 {
+		found.latencies = append(found.latencies, time.Duration(latency+1))
+	}
+	for _, perMille := range []int{1, 500, 990, 999, 1000} {
+		if got := found.percentile(perMille); got != time.Duration(perMille) {
+			t.Errorf("percentile(%d) = %d", perMille, got)
+		}
+	}
+	alone := timing{latencies: []time.Duration{7}}
+	if got := alone.percentile(500); got != 7 {
+		t.Errorf("percentile of one call = %d", got)
+	}
+}
