@@ -122,3 +122,81 @@ fn check_span(what: &str, offset: u64, len: u64, available: u64) -> Result<(), S
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SOUND: RingDescriptor = RingDescriptor {
+        kind: kind::REQUEST,
+        lane: 0,
+        capacity: 4,
+        stride: 64,
+        reserved: 0,
+        slots_offset: 4096,
+        control_offset: 4096 + 256,
+    };
+
+    /// What `check` says about it between segments of 4096 + 256 and + 512 bytes.
+    fn refusal(descriptor: RingDescriptor) -> String {
+        descriptor.check(4096 + 256, 4096 + 512).unwrap_err()
+    }
+
+    #[test]
+    fn a_descriptor_that_fits_to_the_byte_is_accepted() {
+        assert_eq!(SOUND.check(4096 + 256, 4096 + 512), Ok(()));
+        let absent = RingDescriptor {
+            capacity: 0,
+            ..bytemuck::Zeroable::zeroed()
+        };
+        assert_eq!(
+            RingDescriptor {
+                kind: kind::EVENT,
+                ..absent
+            }
+            .check(0, 0),
+            Ok(())
+        );
+    }
+
+    #[test]
+    fn a_descriptor_out_of_range_is_refused_by_field() {
+        let kind = refusal(RingDescriptor { kind: 8, ..SOUND });
+        assert_eq!(kind, "ring kind 8 (allowed: 1 to 7)");
+        let capacity = refusal(RingDescriptor {
+            capacity: 6,
+            ..SOUND
+        });
+        assert_eq!(
+            capacity,
+            "ring capacity 6 (allowed: powers of two up to 65536)"
+        );
+        let capacity = refusal(RingDescriptor {
+            capacity: 1 << 17,
+            ..SOUND
+        });
+        assert_eq!(
+            capacity,
+            "ring capacity 131072 (allowed: powers of two up to 65536)"
+        );
+        let stride = refusal(RingDescriptor {
+            stride: 32,
+            ..SOUND
+        });
+        assert_eq!(stride, "slot stride 32 (allowed: 64, 128, 256)");
+        let allowed = "(allowed: multiples of 128 from 4096 to 4352)";
+        for offset in [0, 4095, 4100, 4096 + 128, u64::MAX - 127] {
+            let slots = refusal(RingDescriptor {
+                slots_offset: offset,
+                ..SOUND
+            });
+            assert_eq!(slots, format!("slots at {offset} of 256 bytes {allowed}"));
+        }
+        assert!(SOUND.check(4096 + 255, 4096 + 512).is_err());
+        let control = SOUND.check(4096 + 256, 4096 + 511).unwrap_err();
+        assert!(
+            control.starts_with("control words at 4352 of 256 bytes"),
+            "{control}"
+        );
+    }
+}

@@ -176,3 +176,58 @@ impl SlotHeader {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_header_out_of_range_is_refused_by_field() {
+        let sound = SlotHeader {
+            kind: kind::CALL,
+            payload_len: 224,
+            depth: 8,
+            ..bytemuck::Zeroable::zeroed()
+        };
+        assert_eq!(sound.check(224), Ok(()));
+        let refusals = [
+            (
+                SlotHeader { kind: 0, ..sound },
+                "slot kind 0 (allowed: 1 to 18)",
+            ),
+            (
+                SlotHeader { kind: 19, ..sound },
+                "slot kind 19 (allowed: 1 to 18)",
+            ),
+            (
+                SlotHeader { flags: 16, ..sound },
+                "slot flags 0x10 (allowed: bits of 0x0f)",
+            ),
+            (
+                SlotHeader {
+                    payload_len: 225,
+                    ..sound
+                },
+                "payload length 225 (maximum 224)",
+            ),
+            (SlotHeader { depth: 9, ..sound }, "depth 9 (maximum 8)"),
+            (
+                SlotHeader {
+                    flags: flag::DETAIL,
+                    ..sound
+                },
+                "flag DETAIL with code 0 (a success has no message)",
+            ),
+            (
+                SlotHeader {
+                    flags: flag::NO_VALUE | flag::BUFFERS,
+                    ..sound
+                },
+                "slot flags 0x06 (NO_VALUE excludes BUFFERS and DETAIL)",
+            ),
+        ];
+        for (header, refusal) in refusals {
+            assert_eq!(header.check(224), Err(refusal.to_owned()));
+        }
+    }
+}

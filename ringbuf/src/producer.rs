@@ -156,6 +156,10 @@ impl<M: Memory> Producer<M> {
 
     /// Takes note of a consumer position that arrived in a message.
     ///
+    /// Preconditions: the consumer was done with the slots before that position
+    /// when it published the message. (P1 of the message's ring then does what P2
+    /// does for the published position.)
+    ///
     /// # Errors
     /// [`ReserveError::Impossible`] if the consumer cannot be there. A position
     /// below the known one is legal here, as messages may overtake each other.

@@ -143,7 +143,7 @@ mod tests {
     #[test]
     fn lost_spins_pause_spinning_for_longer_each_time_until_one_is_won() {
         let mut budget = Budget::new(Policy::Hybrid, 2);
-        let mut sleeps_until_spinning = |budget: &mut Budget| {
+        let sleeps_until_spinning = |budget: &mut Budget| {
             budget.slept(LOST);
             assert_eq!(budget.limit(), Duration::ZERO);
             (1..).find(|_| {

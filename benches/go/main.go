@@ -1,0 +1,59 @@
+// Command go is the benchmark's driver in Go: it calls, times, and answers
+// `quick`. See benches/src/lib.rs.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+
+	"github.com/outrigger-ipc/outrigger/benches/go/measure"
+	"github.com/outrigger-ipc/outrigger/client-go"
+)
+
+// inFlight is the callers of go-inflight-64: as many as a lane has credits.
+const inFlight = 64
+
+func main() {
+	name := flag.String("case", "", "the case to drive")
+	at := flag.String("at", "", "path of the peer's unix socket")
+	cpu := flag.Int("cpu", -1, "CPU on which the calling thread stays, -1 for any")
+	flag.Parse()
+	if err := run(*name, *at, *cpu); err != nil {
+		fmt.Println("error:", err)
+		os.Exit(1)
+	}
+}
+
+func run(name, at string, cpu int) error {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	calls, err := callsOf(ctx, name, at)
+	if err != nil {
+		return err
+	}
+	if err := pin(cpu); err != nil {
+		return err
+	}
+	return measure.NewDriver(calls...).Serve()
+}
+
+// callsOf connects as the case wants it and returns one call for each caller.
+// The context can be cancelled and never is while calls are made.
+func callsOf(ctx context.Context, name, at string) ([]measure.Call, error) {
+	background := context.Background()
+	switch name {
+	case "go-echo-spin", "go-echo-free":
+		return session(background, at, outrigger.WaitSpin, 1)
+	case "go-echo-context":
+		return session(ctx, at, outrigger.WaitSpin, 1)
+	case "go-echo-hybrid":
+		return session(background, at, outrigger.WaitHybrid, 1)
+	case "go-inflight-64":
+		return session(background, at, outrigger.WaitSpin, inFlight)
+	case "unix-free", "unix-two-cpus":
+		return socket(at)
+	}
+	return nil, fmt.Errorf("case %q is not one of this driver's", name)
+}

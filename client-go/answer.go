@@ -1,0 +1,152 @@
+package outrigger
+
+import (
+	"github.com/outrigger-ipc/outrigger/client-go/internal/abi"
+	"github.com/outrigger-ipc/outrigger/client-go/internal/ring"
+)
+
+// An answer is what a record received: a reply, a grant, or the session's end.
+// The token holder writes it out of a slot; once the record is settled it is
+// the owner's to read.
+//
+//	body  [ TRACE 32 | BUFFERS 16+32 | DETAIL 16 | value … ]   copied out of the slot
+//	                                               from … to
+type answer struct {
+	// ended is why the session ended without an answer, else nil.
+	ended error
+	code  uint16
+	flags uint8
+	// from and to delimit the value, or an error's message, in body.
+	from, to int
+	// extent holds the value in its stead, where ref says; else nil. It is also
+	// where a grant lies.
+	extent *extent
+	ref    abi.BufferRef
+	body   [abi.LimitInlineMax]byte
+}
+
+// allowedFlags are those that a reply may have.
+const allowedFlags = abi.FlagTrace | abi.FlagBuffers | abi.FlagNoValue | abi.FlagDetail
+
+// read copies a reply out of its slot and checks the copy; nothing is loaded
+// from the slot twice.
+//
+// Errors: a violation. Preconditions: the caller holds the token.
+func (a *answer) read(replies *ring.Consumer, h *abi.SlotHeader, extents *extentTable) error {
+	if err := checkReply(h, replies.PayloadMax()); err != nil {
+		return err
+	}
+	replies.Copy(a.body[:h.PayloadLen])
+	a.code, a.flags = h.Code, h.Flags
+	a.from, a.to = 0, int(h.PayloadLen)
+	a.extent = nil
+	if h.Flags == 0 {
+		return nil
+	}
+	if err := a.skipPrefixes(extents); err != nil {
+		return err
+	}
+	if a.flags&abi.FlagNoValue != 0 && a.from != a.to {
+		return violation("NO_VALUE beside a value of %d bytes", a.to-a.from)
+	}
+	return nil
+}
+
+// checkReply checks the fields of a REPLY that need no other knowledge.
+func checkReply(h *abi.SlotHeader, payloadMax int) error {
+	if h.PayloadLen > uint32(payloadMax) {
+		return violation("reply length %d (maximum %d)", h.PayloadLen, payloadMax)
+	}
+	if h.Depth > abi.LimitDepthMax {
+		return violation("reply depth %d (maximum %d)", h.Depth, abi.LimitDepthMax)
+	}
+	if h.Codec > abi.CodecJson {
+		return violation("reply codec %d (maximum %d)", h.Codec, abi.CodecJson)
+	}
+	if h.Flags&^allowedFlags != 0 {
+		return violation("reply flags %#x (allowed %#x)", h.Flags, allowedFlags)
+	}
+	const inSlot = abi.FlagBuffers | abi.FlagDetail
+	if h.Flags&abi.FlagNoValue != 0 && h.Flags&inSlot != 0 {
+		return violation("reply flags %#x: NO_VALUE beside BUFFERS or DETAIL", h.Flags)
+	}
+	if h.Flags&abi.FlagDetail != 0 && abi.Code(h.Code) == abi.CodeOk {
+		return violation("reply with code 0 and DETAIL: a payload and a message")
+	}
+	if h.Flags&inSlot == inSlot {
+		return violation("reply flags %#x: BUFFERS beside DETAIL", h.Flags)
+	}
+	return nil
+}
+
+// skipPrefixes moves from and to behind the prefixes that flags announce.
+func (a *answer) skipPrefixes(extents *extentTable) error {
+	if a.flags&abi.FlagTrace != 0 {
+		if err := a.skip(abi.TraceContextSize); err != nil {
+			return err
+		}
+	}
+	if a.flags&abi.FlagBuffers != 0 {
+		return a.takeBuffer(extents)
+	}
+	if a.flags&abi.FlagDetail != 0 {
+		at := a.from
+		if err := a.skip(abi.DetailPrefixSize); err != nil {
+			return err
+		}
+		var detail abi.DetailPrefix
+		detail.Decode(a.body[at:])
+		if uint64(detail.MessageLen) > uint64(a.to-a.from) {
+			return violation("message length %d (maximum %d)", detail.MessageLen, a.to-a.from)
+		}
+		a.to = a.from + int(detail.MessageLen)
+	}
+	return nil
+}
+
+// takeBuffer reads the table of buffers, which has one row in this version.
+func (a *answer) takeBuffer(extents *extentTable) error {
+	at := a.from
+	if err := a.skip(abi.BufferTableSize + abi.BufferRefSize); err != nil {
+		return err
+	}
+	var table abi.BufferTable
+	table.Decode(a.body[at:])
+	if table.Count != abi.LimitBuffersMax {
+		return violation("%d buffers (allowed: %d)", table.Count, abi.LimitBuffersMax)
+	}
+	if a.from != a.to {
+		return violation("%d bytes behind the buffer references (allowed: 0)", a.to-a.from)
+	}
+	a.ref.Decode(a.body[at+abi.BufferTableSize:])
+	var err error
+	a.extent, err = extents.resolve(&a.ref, abi.SideServer)
+	return err
+}
+
+func (a *answer) skip(size int) error {
+	if a.to-a.from < size {
+		return violation("prefix of %d bytes in a payload of %d", size, a.to-a.from)
+	}
+	a.from += size
+	return nil
+}
+
+// length returns the bytes of the value.
+func (a *answer) length() int {
+	if a.extent != nil {
+		return int(a.ref.Length)
+	}
+	return a.to - a.from
+}
+
+// copyValue copies the value into a slice of its length.
+//
+// Errors: a violation, if the server dropped the extent under a lent buffer.
+func (a *answer) copyValue(into []byte) error {
+	if a.extent != nil {
+		return a.extent.read(&a.ref, into)
+	}
+	copy(into, a.body[a.from:a.to])
+	return nil
+}

@@ -1,0 +1,149 @@
+package outrigger
+
+import (
+	"context"
+
+	"github.com/outrigger-ipc/outrigger/client-go/internal/abi"
+)
+
+// Call sends payload to a method and returns its reply as a fresh slice. A nil
+// payload is no value, an empty one a value of length 0; the reply tells them
+// apart in the same way. The payload is copied before Call returns and may be
+// changed afterwards.
+//
+// A context without a deadline gives the call none. When the context is done
+// the call returns at once with ErrTimeout or ErrCancelled, and the server is
+// told; the handler may have run.
+//
+// Errors: what the server answered, as *Error; ErrBufferTooSmall for a payload
+// above the session's limit; ErrNullPointer for an empty method name;
+// ErrPeerGone if the server is gone, ErrShuttingDown if it takes no new calls,
+// ErrClosed after Close.
+func (c *Conn) Call(ctx context.Context, method string, payload []byte) ([]byte, error) {
+	return c.invoke(ctx, method, payload, nil, abi.CodecRaw)
+}
+
+// CallInto is Call with the reply appended to dst[:0]; it allocates only if the
+// reply is longer than cap(dst), and nothing else ever. dst must not overlap
+// payload. If the reply is no value, or on an error, the result is nil and dst
+// still the caller's.
+func (c *Conn) CallInto(
+	ctx context.Context, method string, payload, dst []byte,
+) ([]byte, error) {
+	return c.invoke(ctx, method, payload, dst, abi.CodecRaw)
+}
+
+// invoke is one call from the checks to the reply.
+func (c *Conn) invoke(
+	ctx context.Context, method string, payload, dst []byte, codec uint8,
+) ([]byte, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, expired(err)
+	}
+	if uint64(len(payload)) > c.payloadMax {
+		return nil, failure(CodeBufferTooSmall, len(payload), c.payloadMax)
+	}
+	id, err := c.bind(ctx, method)
+	if err != nil {
+		return nil, err
+	}
+	r, err := c.acquire(ctx)
+	if err != nil {
+		return nil, err
+	}
+	header := abi.SlotHeader{
+		Kind: abi.KindCall, Method: id, Correlation: r.correlation,
+		Codec: codec, Deadline: c.clock.deadlineNs(ctx),
+	}
+	if err := c.send(ctx, r, &header, payload); err != nil {
+		return nil, err
+	}
+	if c.wait(r, r.lane.replies, ctx.Done(), nil) == gaveUp {
+		c.cancel(r)
+		return nil, c.abandon(r, expired(ctx.Err()))
+	}
+	return c.collect(r, dst)
+}
+
+// send publishes the call, with its payload in the slot or in a buffer.
+//
+// Errors: why nothing was published; the record is not the caller's any more.
+func (c *Conn) send(
+	ctx context.Context, r *record, header *abi.SlotHeader, payload []byte,
+) error {
+	if len(payload) > abi.LimitInlineMax {
+		return c.sendLarge(ctx, r, header, payload)
+	}
+	if payload == nil {
+		header.Flags = abi.FlagNoValue
+	}
+	err := c.publish(r, header, payload)
+	if err != nil {
+		c.release(r)
+	}
+	return err
+}
+
+// abandon leaves a call whose answer is still to come, and returns err. From
+// here on the record belongs to whoever reads that answer. It counts as a
+// watcher, so that somebody does.
+func (c *Conn) abandon(r *record, err error) error {
+	c.watch()
+	c.abandoned.Add(1)
+	if r.abandon() {
+		c.armAll()
+		return err
+	}
+	c.abandoned.Add(-1)
+	c.unwatch()
+	// The answer, a reply or a grant, came after all, too late.
+	if r.answer.ended == nil {
+		if r.word.Load()&awaitsGrant == 0 {
+			c.counters.lateReplies.Add(1)
+		}
+		if r.answer.extent != nil {
+			c.giveBack(r.correlation, &r.answer.ref)
+		}
+	}
+	c.release(r)
+	return err
+}
+
+// collect copies the reply out of a settled record and gives the record back;
+// before that a lent buffer, as the credit comes last.
+func (c *Conn) collect(r *record, dst []byte) ([]byte, error) {
+	a := &r.answer
+	if err := a.ended; err != nil {
+		c.release(r)
+		return nil, err
+	}
+	var value []byte
+	if code := Code(a.code); code != CodeOK {
+		dst = nil // the value is a message, and not the caller's
+	}
+	if a.flags&abi.FlagNoValue == 0 {
+		value = resize(dst, a.length())
+	}
+	err := a.copyValue(value)
+	if err != nil {
+		err = c.defect(err)
+	} else if Code(a.code) != CodeOK {
+		err = received(a.code, value)
+	}
+	if a.extent != nil {
+		c.giveBack(r.correlation, &a.ref)
+	}
+	c.release(r)
+	if err != nil {
+		return nil, err
+	}
+	return value, nil
+}
+
+// resize returns a slice of that length, never nil, in dst's memory if it fits.
+func resize(dst []byte, length int) []byte {
+	if dst == nil || cap(dst) < length {
+		return make([]byte, length)
+	}
+	return dst[:length]
+}

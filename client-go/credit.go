@@ -1,0 +1,131 @@
+package outrigger
+
+import (
+	"context"
+	"math/bits"
+	"math/rand/v2"
+	"sync/atomic"
+)
+
+// Credits are the records that are free. Each lane has a bitmap of its own, one
+// bit per record; a caller that finds none set waits in line, never spinning.
+//
+//	free bit   cleared by the caller that takes the record
+//	           set by its owner, or by the token holder for an abandoned one
+
+// wordBits is the records that one word of a bitmap stands for.
+const wordBits = 64
+
+// waitingRoom is where callers wait for a credit.
+//
+// A caller counts itself in waiters and then looks for a credit; a giver sets
+// the bit and then looks at waiters. One of them sees the other. The channel
+// has room for a token per credit, so one that does not fit is not needed.
+type waitingRoom struct {
+	waiters atomic.Int32
+	tokens  chan struct{}
+}
+
+// take returns a free record of the lane, or nil. The lowest one is taken
+// first: a caller by itself uses the same, warm record again and again.
+func (l *lane) take() *record {
+	for i := range l.free {
+		word := &l.free[i]
+		for free := word.Load(); free != 0; free = word.Load() {
+			if word.CompareAndSwap(free, free&(free-1)) {
+				return &l.records[i*wordBits+bits.TrailingZeros64(free)]
+			}
+		}
+	}
+	return nil
+}
+
+// fill sets the bits of all records.
+func (l *lane) fill() {
+	l.free = make([]atomic.Uint64, (len(l.records)+wordBits-1)/wordBits)
+	for i := range l.records {
+		l.free[i/wordBits].Or(1 << (i % wordBits))
+	}
+}
+
+// freeCount counts the bits that are set.
+func (l *lane) freeCount() int {
+	count := 0
+	for i := range l.free {
+		count += bits.OnesCount64(l.free[i].Load())
+	}
+	return count
+}
+
+// acquire takes a record, of any lane, and gives its call a correlation. It
+// waits for one if all are in flight: that is the back-pressure of a session.
+//
+// Errors: the context's, or why the session takes no calls.
+func (c *Conn) acquire(ctx context.Context) (*record, error) {
+	r := c.takeAny()
+	if r == nil {
+		var err error
+		if r, err = c.queue(ctx); err != nil {
+			return nil, err
+		}
+	}
+	r.begin(uint64(r.lane.index)*uint64(c.credits)+uint64(r.bit), c.indexBits)
+	return r, nil
+}
+
+// takeAny looks at all lanes, beginning anywhere so that callers spread.
+func (c *Conn) takeAny() *record {
+	if len(c.lanes) == 1 {
+		return c.lanes[0].take()
+	}
+	first := rand.IntN(len(c.lanes))
+	for i := range c.lanes {
+		if r := c.lanes[(first+i)%len(c.lanes)].take(); r != nil {
+			return r
+		}
+	}
+	return nil
+}
+
+// queue waits until a record is free. While it waits it counts as a watcher:
+// if all calls in flight are abandoned, nobody else waits for their replies.
+func (c *Conn) queue(ctx context.Context) (*record, error) {
+	c.room.waiters.Add(1)
+	defer c.room.waiters.Add(-1)
+	c.watch()
+	defer c.unwatch()
+	c.armAll()
+	c.counters.creditWaits.Add(1)
+	for {
+		if r := c.takeAny(); r != nil {
+			return r, nil
+		}
+		select {
+		case <-c.room.tokens:
+		case <-ctx.Done():
+			return nil, expired(ctx.Err())
+		case <-c.leaving:
+			return nil, c.refusal()
+		}
+	}
+}
+
+// release gives a settled record back.
+//
+// Preconditions: the caller owns it, or holds the token and it was abandoned.
+func (c *Conn) release(r *record) {
+	r.lane.free[r.bit/wordBits].Or(1 << (r.bit % wordBits))
+	if c.room.waiters.Load() > 0 {
+		select {
+		case c.room.tokens <- struct{}{}:
+		default:
+		}
+	}
+	// The end of the session waits for all records, see Conn.finish.
+	if c.cause.Load() != nil {
+		select {
+		case c.returned <- struct{}{}:
+		default:
+		}
+	}
+}

@@ -1,0 +1,46 @@
+// Package outrigger calls methods of a Rust process on the same machine through
+// shared memory: no cgo, no sockets on the way of a call.
+//
+//	conn, err := outrigger.Dial(ctx, "unix:///run/app/bridge.sock")
+//	reply, err := conn.Call(ctx, "sigverify.verify", payload)
+//
+// A session consists of two segments of sealed memory, each written by one
+// process only, and of a control socket that stays open for its life:
+//
+//	        this process                                    server
+//	caller ─▶ lane ─▶ ║ request ring ║ client segment ─────▶ reads
+//	caller ◀─ record ◀─ ║ reply ring ║ server segment ◀───── writes
+//	                  ║ return, grant ║ who may write or read which buffer
+//	reader goroutine ◀── pipe: the server's doorbell ──────── rings when a caller sleeps
+//	control goroutine ◀─ unix socket: bind, extents, GOAWAY, BYE; its end is the death notice
+//
+// A small call moves one cache line each way. A payload above 224 bytes travels
+// in a buffer that the server grants, a large reply in one that it lends; both
+// are copied once, so that a slice is always the caller's own.
+//
+// A caller spins for a short, adaptive time and then sleeps on its own channel;
+// see WithWait. At most one goroutine of the process spins at a time, and it
+// reads the replies of all others meanwhile.
+//
+// # Who may touch what
+//
+// Two rules cover all of the shared memory and the doorbells:
+//
+//   - A goroutine touches them only while it owns a call record or holds the
+//     session's token. The session is unmapped when all records are back and
+//     the token is taken for the last time.
+//   - Rings from the server are read under the token, rings to the server are
+//     written under the lock of the ring. The token is never held across a wait.
+//
+// # Errors
+//
+// What the server answers is an *Error with a Code. The sentinels ErrNotFound,
+// ErrTimeout and so on match by code with errors.Is, and the codes match what
+// the standard library calls the same: TIMEOUT is context.DeadlineExceeded and
+// os.ErrDeadlineExceeded, CANCELLED is context.Canceled, PEER_GONE is
+// io.ErrUnexpectedEOF, NOT_IMPLEMENTED is errors.ErrUnsupported. After Close
+// every error is net.ErrClosed.
+//
+// Sessions work on Linux, amd64 and arm64; elsewhere Dial returns an error that
+// is errors.ErrUnsupported.
+package outrigger

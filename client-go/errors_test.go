@@ -1,0 +1,70 @@
+package outrigger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"testing"
+
+	"github.com/outrigger-ipc/outrigger/client-go/internal/abi"
+)
+
+func TestErrorsMatchByCodeAndTheStandardLibrarysNames(t *testing.T) {
+	for _, test := range []struct {
+		err  error
+		want []error
+	}{
+		{failure(CodeTimeout), []error{ErrTimeout, context.DeadlineExceeded, os.ErrDeadlineExceeded}},
+		{failure(CodeCancelled), []error{ErrCancelled, context.Canceled}},
+		{failure(CodePeerGone, "x"), []error{ErrPeerGone, io.ErrUnexpectedEOF}},
+		{failure(CodeNotImplemented, "x"), []error{ErrNotImplemented, errors.ErrUnsupported}},
+		{fmt.Errorf("wrapped: %w", failure(CodeNotFound, "x")), []error{ErrNotFound, failure(CodeNotFound, "x")}},
+		{ErrClosed, []error{net.ErrClosed}},
+	} {
+		for _, want := range test.want {
+			if !errors.Is(test.err, want) {
+				t.Errorf("%v is not %v", test.err, want)
+			}
+		}
+	}
+	for _, other := range []error{ErrNotFound, context.Canceled, failure(CodeTimeout, "x"), io.EOF} {
+		if errors.Is(&Error{Code: CodeTimeout, Message: "other"}, other) && other != error(ErrTimeout) {
+			t.Errorf("a timeout is %v", other)
+		}
+	}
+}
+
+func TestErrorTextNamesTheCode(t *testing.T) {
+	for want, err := range map[string]error{
+		"outrigger: not_found: not found: nope":       failure(CodeNotFound, "nope"),
+		"outrigger: unknown: unknown error: odd":      failure(CodeUnknown, "odd"),
+		"outrigger: error_24: from a later peer":      received(24, []byte("from a later peer")),
+		"outrigger: error_98: unknown error":          received(98, nil),
+		"outrigger: not_found":                        ErrNotFound,
+		"outrigger: panic: \uFFFD":                    received(5, []byte{0xff, 0xfe}),
+		"outrigger: use of closed network connection": ErrClosed,
+	} {
+		if err.Error() != want {
+			t.Errorf("%q, want %q", err, want)
+		}
+	}
+}
+
+func TestCodesAreThoseOfTheABI(t *testing.T) {
+	for code, number := range map[Code]abi.Code{
+		CodeOK: 0, CodeNullPointer: 1, CodeBufferTooSmall: 2, CodeInvalidUTF8: 3,
+		CodeSerialization: 4, CodePanic: 5, CodeTimeout: 6, CodeNotFound: 7, CodeLockPoisoned: 8,
+		CodeVersionMismatch: 9, CodeInvalidHandle: 10, CodeOutOfBounds: 11, CodeInvalidArgument: 12,
+		CodeMissingCallback: 13, CodeNever: 14, CodeFinished: 15, CodePeerGone: 16,
+		CodeShuttingDown: 17, CodeCancelled: 18, CodeResourceExhausted: 19, CodeNative: 20,
+		CodeHandlerError: 21, CodeNotImplemented: 22, CodeProtocol: 23, CodeStaleWarn: 64,
+		CodeUnknown: 99,
+	} {
+		if abi.Code(code) != number || code.String() != number.String() {
+			t.Errorf("%v is %d, want %d", code, code, number)
+		}
+	}
+}

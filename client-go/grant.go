@@ -1,0 +1,210 @@
+package outrigger
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"github.com/outrigger-ipc/outrigger/client-go/internal/abi"
+	"github.com/outrigger-ipc/outrigger/client-go/internal/ring"
+)
+
+// Buffers for payloads that do not fit in a slot: the server grants one, the
+// client writes it and names it in the CALL; the server lends one with a large
+// reply, the client reads it and returns it.
+//
+//	return ring   client ─▶ server   ALLOC, RETURN     written under returns.mu
+//	grant ring    server ─▶ client   GRANT, REFUSED    read under the token
+type returns struct {
+	mu   sync.Mutex
+	ring *ring.Producer
+}
+
+// grantedPayload is what a CALL carries beside the header for a value in a
+// buffer: a table of one row, and the row.
+const grantedPayload = abi.BufferTableSize + abi.BufferRefSize
+
+// sendLarge asks for a buffer, fills it and publishes the call.
+//
+// Errors: why nothing was published; the record is not the caller's any more.
+func (c *Conn) sendLarge(
+	ctx context.Context, r *record, header *abi.SlotHeader, value []byte,
+) error {
+	ref, err := c.borrow(ctx, r, len(value))
+	if err != nil {
+		return err
+	}
+	if err := r.answer.extent.write(&ref, value); err != nil {
+		c.release(r)
+		return c.defect(err)
+	}
+	ref.Length = uint64(len(value))
+	var payload [grantedPayload]byte
+	table := abi.BufferTable{Count: 1}
+	table.Encode(payload[:])
+	ref.Encode(payload[abi.BufferTableSize:])
+	header.Flags |= abi.FlagBuffers
+	if err := c.publish(r, header, payload[:]); err != nil {
+		c.giveBack(r.correlation, &ref)
+		c.release(r)
+		return err
+	}
+	c.counters.held.Add(-1) // the server's from here on
+	return nil
+}
+
+// borrow gets a buffer of at least that many bytes.
+//
+// Errors: why there is none; the record is not the caller's any more.
+func (c *Conn) borrow(ctx context.Context, r *record, length int) (abi.BufferRef, error) {
+	if err := c.askBuffer(r, length); err != nil {
+		r.withdraw()
+		c.release(r)
+		return abi.BufferRef{}, err
+	}
+	switch c.wait(r, c.grants, ctx.Done(), c.leaving) {
+	case gaveUp:
+		return abi.BufferRef{}, c.abandon(r, expired(ctx.Err()))
+	case stopped:
+		return abi.BufferRef{}, c.abandon(r, c.refusal())
+	}
+	a := &r.answer
+	var err error
+	switch {
+	case a.ended != nil:
+		err = a.ended
+	case a.extent == nil:
+		err = refused(a)
+	case a.ref.Length < uint64(length):
+		err = c.defect(violation("grant of %d bytes (minimum %d)", a.ref.Length, length))
+	default:
+		return a.ref, nil
+	}
+	c.release(r)
+	return abi.BufferRef{}, err
+}
+
+// askBuffer opens the record for a grant and publishes the ALLOC.
+func (c *Conn) askBuffer(r *record, length int) error {
+	r.await(awaitsGrant)
+	if err := c.refusal(); err != nil {
+		return err
+	}
+	var payload [abi.AllocRequestSize]byte
+	request := abi.AllocRequest{Length: uint64(length)}
+	request.Encode(payload[:])
+	header := abi.SlotHeader{Kind: abi.KindAlloc, Correlation: r.correlation}
+	return c.publishReturn(&header, payload[:])
+}
+
+// drainGrants reads the grant ring, one lap of it at most.
+//
+// Preconditions: the caller holds the token.
+func (c *Conn) drainGrants() error {
+	var h abi.SlotHeader
+	for range c.grants.Capacity() {
+		found, err := c.grants.Peek(&h)
+		if err != nil || !found {
+			return err
+		}
+		switch h.Kind {
+		case abi.KindGrant, abi.KindRefused:
+			err = c.takeGrant(&h)
+		case abi.KindRecall:
+			// Grants are used as soon as they arrive; there is none to return.
+		default:
+			err = violation("kind %d in the grant ring (allowed: %d to %d)",
+				h.Kind, abi.KindGrant, abi.KindRefused)
+		}
+		if err != nil {
+			return err
+		}
+		c.grants.Release()
+	}
+	return nil
+}
+
+// takeGrant brings a grant, or its refusal, to the record that awaits it.
+func (c *Conn) takeGrant(h *abi.SlotHeader) error {
+	r, generation := c.find(h.Correlation, awaitsGrant)
+	if r == nil {
+		return violation("grant for correlation %#x, which awaits none", h.Correlation)
+	}
+	if err := r.answer.readGrant(c.grants, h, &c.extents); err != nil {
+		return err
+	}
+	if r.answer.extent != nil {
+		c.counters.held.Add(1)
+	}
+	if r.settle(generation) {
+		return nil
+	}
+	if r.answer.extent != nil {
+		c.giveBack(h.Correlation, &r.answer.ref)
+	}
+	c.bury(r)
+	return nil
+}
+
+// readGrant copies a GRANT or REFUSED out of its slot and checks the copy. A
+// grant leaves extent set, a refusal leaves it nil.
+func (a *answer) readGrant(grants *ring.Consumer, h *abi.SlotHeader, extents *extentTable) error {
+	size := abi.BufferRefSize
+	if h.Kind == abi.KindRefused {
+		size = abi.RefusalSize
+	}
+	if h.PayloadLen != uint32(size) || h.Flags != 0 {
+		return violation("kind %d with %d bytes and flags %#x (allowed: %d and 0)",
+			h.Kind, h.PayloadLen, h.Flags, size)
+	}
+	if (abi.Code(h.Code) != abi.CodeOk) != (h.Kind == abi.KindRefused) {
+		return violation("kind %d with code %d", h.Kind, h.Code)
+	}
+	grants.Copy(a.body[:size])
+	a.code, a.flags, a.extent = h.Code, 0, nil
+	a.from, a.to = 0, size
+	if h.Kind == abi.KindRefused {
+		return nil
+	}
+	a.ref.Decode(a.body[:])
+	var err error
+	a.extent, err = extents.resolve(&a.ref, abi.SideClient)
+	return err
+}
+
+// refused returns the error of an ALLOC that was not granted.
+func refused(a *answer) error {
+	var refusal abi.Refusal
+	refusal.Decode(a.body[:])
+	if Code(a.code) == CodeBufferTooSmall {
+		return failure(CodeBufferTooSmall, refusal.Needed, refusal.Available)
+	}
+	return failure(Code(a.code),
+		fmt.Sprintf("%d bytes needed, %d available", refusal.Needed, refusal.Available))
+}
+
+// giveBack returns a granted or lent buffer.
+//
+// Preconditions: the caller owns a record or holds the token.
+func (c *Conn) giveBack(correlation uint64, ref *abi.BufferRef) {
+	var payload [abi.BufferRefSize]byte
+	ref.Encode(payload[:])
+	header := abi.SlotHeader{Kind: abi.KindReturn, Correlation: correlation}
+	c.counters.held.Add(-1)
+	_ = c.publishReturn(&header, payload[:]) // a failure has ended the session
+}
+
+// publishReturn publishes one message in the return ring.
+func (c *Conn) publishReturn(header *abi.SlotHeader, payload []byte) error {
+	c.returns.mu.Lock()
+	err := c.returns.ring.Stage(header, payload)
+	ringBell := c.returns.ring.Publish()
+	c.returns.mu.Unlock()
+	if err != nil {
+		return c.defect(err)
+	}
+	if ringBell {
+		c.ringServer()
+	}
+	return nil
+}

@@ -1,0 +1,133 @@
+package ring
+
+import (
+	"fmt"
+
+	"github.com/outrigger-ipc/outrigger/client-go/internal/abi"
+)
+
+// Producer is the writing end of a ring: Stage writes a message into its slot,
+// Publish makes all staged ones visible with one store. Of the consumer it
+// reads the position and the event index only, and checks the first.
+type Producer struct {
+	slots   slots
+	control control
+	// published is the position of the first message not yet visible.
+	published uint64
+	// tail is the position of the next message; tail-published are staged.
+	tail uint64
+	// consumed is the highest position up to which the consumer is known to be done.
+	consumed uint64
+}
+
+// FullError says that every slot holds an unread message. Credits exclude it,
+// so it is a defect of this side, or a peer that does not read.
+type FullError struct {
+	// Capacity is the number of slots.
+	Capacity uint64
+}
+
+func (e *FullError) Error() string {
+	return fmt.Sprintf("ring full: %d unread messages", e.Capacity)
+}
+
+// ImpossibleError says that the consumer claims a position it cannot have.
+type ImpossibleError struct {
+	// Seen is what was read, Highest the first position not published.
+	Seen, Highest uint64
+}
+
+func (e *ImpossibleError) Error() string {
+	return fmt.Sprintf("consumer position %d (maximum %d)", e.Seen, e.Highest)
+}
+
+// NewProducer returns the producer of an empty ring. It panics if memory is not
+// what Memory says.
+func NewProducer(memory Memory) *Producer {
+	s, c := open(memory)
+	return &Producer{slots: s, control: c}
+}
+
+// Position returns the position behind the last published message.
+func (p *Producer) Position() uint64 { return p.published }
+
+// ConsumerPosition returns the position that the consumer itself has published,
+// unchecked. It is lazy: the consumer may be ahead of it by a quarter of the
+// capacity. Anybody may ask.
+func (p *Producer) ConsumerPosition() uint64 { return p.control.position.Load() }
+
+// Stage writes one message, its payload given in parts, without publishing it.
+// It sets the header's Lap and PayloadLen itself.
+//
+// Preconditions: the parts together fit behind a header. Errors: FullError,
+// ImpossibleError; nothing was written then.
+func (p *Producer) Stage(header *abi.SlotHeader, parts ...[]byte) error {
+	if p.tail-p.consumed >= p.slots.capacity() {
+		if err := p.refresh(); err != nil {
+			return err
+		}
+	}
+	slot := p.slots.at(p.tail)
+	at := abi.SlotHeaderSize
+	for _, part := range parts {
+		at += copy(slot[at:], part)
+	}
+	header.PayloadLen = uint32(at - abi.SlotHeaderSize)
+	header.EncodeBehindLap(slot)
+	if p.tail != p.published {
+		// Not visible yet: the consumer awaits the first of the batch before it.
+		p.slots.lap(p.tail).Store(p.slots.lapOf(p.tail))
+	}
+	p.tail++
+	return nil
+}
+
+// Publish makes all staged messages visible: from here on the slots belong to
+// the consumer. It reports whether the consumer had armed one of their
+// positions, and its doorbell must be rung.
+//
+// Either this load of the event index comes first in the total order of the
+// sequentially consistent operations, and the consumer's second look sees the
+// lap stored here; or the consumer's store of the index came first, and this
+// load sees it. (virtio 1.3, section 2.7.10, makes the same argument.)
+func (p *Producer) Publish() (ring bool) {
+	old := p.published
+	if p.tail == old {
+		return false
+	}
+	p.slots.lap(old).Store(p.slots.lapOf(old))
+	p.published = p.tail
+	return p.control.eventIndex.Load()-old < p.tail-old
+}
+
+// Learn takes note of a consumer position that arrived in a message. One below
+// the known position is legal here, as messages may overtake each other.
+//
+// Errors: ImpossibleError if the consumer cannot be there.
+func (p *Producer) Learn(position uint64) error {
+	if position > p.published {
+		return &ImpossibleError{Seen: position, Highest: p.published}
+	}
+	p.consumed = max(p.consumed, position)
+	return nil
+}
+
+// Reached reports whether the consumer can be at a position: the message before
+// it was published. It looks at the lap of that message's slot, so that anybody
+// may ask, at the price of a doubt about positions 2^32 laps ahead; Learn has none.
+func (p *Producer) Reached(position uint64) bool {
+	last := position - 1
+	ahead := p.slots.lapOf(last) - p.slots.lap(last).Load()
+	return position == 0 || int32(ahead) <= 0
+}
+
+// refresh reads the position that the consumer published, the backstop.
+func (p *Producer) refresh() error {
+	if err := p.Learn(p.control.position.Load()); err != nil {
+		return err
+	}
+	if p.tail-p.consumed >= p.slots.capacity() {
+		return &FullError{Capacity: p.slots.capacity()}
+	}
+	return nil
+}

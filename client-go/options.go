@@ -1,0 +1,63 @@
+package outrigger
+
+import (
+	"fmt"
+	"log/slog"
+
+	"github.com/outrigger-ipc/outrigger/client-go/internal/abi"
+)
+
+// WaitPolicy says how a caller waits for its reply.
+type WaitPolicy uint8
+
+const (
+	// WaitHybrid spins for up to 50 microseconds, less where that has not paid
+	// lately, and then sleeps. It is the default.
+	WaitHybrid WaitPolicy = iota
+	// WaitSpin spins for up to 20 milliseconds before it sleeps: the lowest
+	// latency, for one processor kept busy during calls.
+	WaitSpin
+	// WaitBlock sleeps at once: the least processor time per call.
+	WaitBlock
+)
+
+// Option changes what Dial does.
+type Option func(*options)
+
+type options struct {
+	wait  WaitPolicy
+	lanes int
+	log   *slog.Logger
+}
+
+// WithWait sets how callers wait; see the WaitPolicy values. On a single
+// processor, or with GOMAXPROCS=1, nobody spins under any policy.
+func WithWait(policy WaitPolicy) Option { return func(o *options) { o.wait = policy } }
+
+// WithLanes asks for a number of lanes, 1 to 16; 0 leaves it to the server,
+// which may grant fewer. Calls on one lane share a lock of some 50 nanoseconds;
+// calls on different lanes are not ordered among each other.
+func WithLanes(count int) Option { return func(o *options) { o.lanes = count } }
+
+// WithLogger sets where the session reports its begin, its end and defects. The
+// default is silence.
+func WithLogger(log *slog.Logger) Option { return func(o *options) { o.log = log } }
+
+func newOptions(list []Option) (*options, error) {
+	o := &options{}
+	for _, option := range list {
+		option(o)
+	}
+	if o.log == nil {
+		o.log = slog.New(slog.DiscardHandler)
+	}
+	if o.lanes < 0 || o.lanes > abi.LimitLanesMax {
+		return nil, failure(CodeInvalidArgument,
+			fmt.Sprintf("%d lanes (allowed: 0 to %d)", o.lanes, abi.LimitLanesMax))
+	}
+	if o.wait > WaitBlock {
+		return nil, failure(CodeInvalidArgument,
+			fmt.Sprintf("wait policy %d (allowed: 0 to %d)", o.wait, WaitBlock))
+	}
+	return o, nil
+}

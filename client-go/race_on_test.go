@@ -1,0 +1,5 @@
+//go:build race
+
+package outrigger
+
+const raceEnabled = true

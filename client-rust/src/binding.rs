@@ -1,0 +1,152 @@
+//! Method names and the ids that the server bound them to.
+//!
+//! A name is bound at its first call, by a frame on the control socket; from
+//! then on its id is found here. Two first calls at once both ask, and get the
+//! same id.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use outrigger_layout::limits::METHOD_NAME_MAX;
+use outrigger_layout::{Code, Error};
+
+use crate::lock::lock;
+use crate::waiter::{Wait, Waiter};
+
+/// The bindings of one session.
+#[derive(Debug, Default)]
+pub(crate) struct Bindings {
+    known: RwLock<HashMap<Box<str>, u16>>,
+    pending: Mutex<Pending>,
+}
+
+#[derive(Debug, Default)]
+struct Pending {
+    by_token: HashMap<u64, (Box<str>, Arc<Question>)>,
+    next_token: u64,
+}
+
+/// A BIND whose BOUND has not arrived, or that nobody has looked at since.
+#[derive(Debug, Default)]
+pub(crate) struct Question {
+    state: Mutex<Answerable>,
+}
+
+#[derive(Debug, Default)]
+struct Answerable {
+    answer: Option<Result<u16, Error>>,
+    waiter: Option<Waiter>,
+}
+
+/// Checks a name as the server does, so that a wrong one costs no round trip.
+///
+/// # Errors
+/// NULL_POINTER for an empty name, INVALID_ARGUMENT for one too long.
+pub(crate) fn check_name(name: &str) -> Result<(), Error> {
+    if name.is_empty() {
+        return Err(Error::with_details(Code::NULL_POINTER, &[]));
+    }
+    if name.len() as u64 > METHOD_NAME_MAX {
+        let len = name.len();
+        return Err(Error::invalid_argument(format!(
+            "method name of {len} bytes (maximum {METHOD_NAME_MAX})"
+        )));
+    }
+    Ok(())
+}
+
+impl Bindings {
+    /// The id of a name, if it is bound.
+    pub(crate) fn find(&self, name: &str) -> Option<u16> {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        known.get(name).copied()
+    }
+
+    /// Takes up a question; gives the token for BIND.
+    pub(crate) fn ask(&self, name: &str) -> (u64, Arc<Question>) {
+        let question = Arc::new(Question::default());
+        let mut pending = lock(&self.pending);
+        pending.next_token += 1;
+        let token = pending.next_token;
+        pending
+            .by_token
+            .insert(token, (name.into(), Arc::clone(&question)));
+        (token, question)
+    }
+
+    /// Takes the answer in BOUND.
+    ///
+    /// # Errors
+    /// PROTOCOL if nothing was asked with this token.
+    pub(crate) fn answer(&self, token: u64, answer: Result<u16, Error>) -> Result<(), Error> {
+        let asked = lock(&self.pending).by_token.remove(&token);
+        let (name, question) = asked
+            .ok_or_else(|| Error::protocol(format!("BOUND of token {token} (it was not asked)")))?;
+        if let Ok(method) = answer {
+            let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+            known.insert(name, method);
+        }
+        let mut state = lock(&question.state);
+        state.answer = Some(answer);
+        let waiter = state.waiter.take();
+        drop(state);
+        if let Some(waiter) = waiter {
+            waiter.wake();
+        }
+        Ok(())
+    }
+
+    /// Takes all waiters: something changed that concerns each of them.
+    pub(crate) fn take_all(&self) -> Vec<Waiter> {
+        let pending = lock(&self.pending);
+        let questions = pending.by_token.values();
+        questions
+            .filter_map(|(_, question)| lock(&question.state).waiter.take())
+            .collect()
+    }
+}
+
+impl Question {
+    /// The answer, if it has come; else leaves a waiter.
+    pub(crate) fn poll(&self, wait: Wait<'_>) -> Option<Result<u16, Error>> {
+        let mut state = lock(&self.state);
+        if state.answer.is_none() {
+            state.waiter = wait.waiter();
+        }
+        state.answer.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_reaches_its_question_and_later_calls() {
+        let bindings = Bindings::default();
+        let (first, question) = bindings.ask("echo");
+        let (second, other) = bindings.ask("other");
+        assert_ne!(first, second);
+        assert!(question.poll(Wait::Thread).is_none());
+        bindings.answer(first, Ok(7)).unwrap();
+        assert_eq!(question.poll(Wait::Look), Some(Ok(7)));
+        assert_eq!(bindings.find("echo"), Some(7));
+        let full = Error::resource_exhausted("methods");
+        bindings.answer(second, Err(full.clone())).unwrap();
+        assert_eq!(other.poll(Wait::Look), Some(Err(full)));
+        assert_eq!(bindings.find("other"), None);
+        assert!(bindings.answer(second, Ok(1)).is_err(), "answered twice");
+    }
+
+    #[test]
+    fn fb_13_an_empty_name_is_null_pointer_and_a_long_one_invalid() {
+        let error = check_name("").unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "outrigger: null_pointer: null pointer received"
+        );
+        assert!(check_name(&"x".repeat(255)).is_ok());
+        let error = check_name(&"x".repeat(256)).unwrap_err();
+        assert_eq!(error.code(), Code::INVALID_ARGUMENT);
+    }
+}

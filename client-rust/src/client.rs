@@ -1,0 +1,217 @@
+//! The client: a session that many threads and tasks share.
+
+use std::fmt;
+use std::sync::{Arc, Mutex};
+use std::thread::{self, JoinHandle};
+
+use outrigger_layout::{Code, Codec, Error};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::call::Call;
+use crate::connect::{self, Incoming};
+use crate::lock::lock;
+use crate::options::Options;
+use crate::payload::Payload;
+use crate::reader::Reader;
+use crate::session::Session;
+use crate::stats::Stats;
+
+/// A connection to a server; clones share it. The last one to go closes it.
+///
+/// ```no_run
+/// use outrigger_client::Client;
+///
+/// # fn main() -> Result<(), outrigger_client::Error> {
+/// let client = Client::connect("unix:///run/app/bridge.sock")?;
+/// let reply = client.call("outrigger.echo", b"hello").wait()?;
+/// assert_eq!(reply.bytes(), b"hello");
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Client {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    session: Arc<Session>,
+    reader: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Client {
+    /// Connects to the server that listens at `address`: `unix:///path`, or just
+    /// the path, of at most 107 bytes.
+    ///
+    /// # Errors
+    /// Says what was seen and what is allowed: INVALID_ARGUMENT (address, or a
+    /// server of another uid than this one's or root's), PEER_GONE (no socket,
+    /// nobody listens, hang-up), TIMEOUT, PROTOCOL and VERSION_MISMATCH (a server
+    /// that does not keep to the ABI), or the code with which the server refused.
+    pub fn connect(address: &str) -> Result<Self, Error> {
+        Options::default().connect(address)
+    }
+
+    /// What may be chosen before connecting.
+    pub fn builder() -> Options {
+        Options::default()
+    }
+
+    pub(crate) fn connect_with(address: &str, options: &Options) -> Result<Self, Error> {
+        let (session, incoming) = connect::connect(address, options)?;
+        let session = Arc::new(session);
+        let reader = spawn_reader(&session, incoming)
+            .map_err(|error| Error::resource_exhausted(format!("reader thread: {error}")))?;
+        let reader = Mutex::new(Some(reader));
+        let shared = Arc::new(Shared { session, reader });
+        Ok(Self { shared })
+    }
+
+    /// A call of `method` with these bytes, or with `()` for no value. It begins
+    /// when it is waited for or awaited.
+    pub fn call<'a>(&'a self, method: &'a str, payload: impl Into<Payload<'a>>) -> Call<'a> {
+        Call::new(&self.shared.session, method, payload.into())
+    }
+
+    /// Calls, blocks, and puts the reply's value into `into` in place of its
+    /// content. Returns its length, or `None` for no value. The way without any
+    /// allocation: see [`Call::wait_into`].
+    ///
+    /// ```no_run
+    /// # use outrigger_client::{Client, Error};
+    /// # fn main() -> Result<(), Error> {
+    /// # let client = Client::connect("/run/app/bridge.sock")?;
+    /// let mut value = Vec::with_capacity(4096);
+    /// match client.call_into("outrigger.echo", b"hello", &mut value)? {
+    ///     Some(len) => assert_eq!(len, value.len()),
+    ///     None => println!("no value"),
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Call::wait`]; `into` is empty then, or as it was.
+    pub fn call_into<'a>(
+        &'a self,
+        method: &'a str,
+        payload: impl Into<Payload<'a>>,
+        into: &mut Vec<u8>,
+    ) -> Result<Option<usize>, Error> {
+        self.call(method, payload).wait_into(into)
+    }
+
+    /// Calls with a request and a reply in JSON, and blocks.
+    ///
+    /// ```no_run
+    /// # use outrigger_client::{Client, Error};
+    /// # fn main() -> Result<(), Error> {
+    /// # let client = Client::connect("/run/app/bridge.sock")?;
+    /// let sum: u64 = client.call_json("math.add", &[1_u64, 2])?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Call::wait`]; SERIALIZATION if the request cannot be written, or the
+    /// reply is empty or not of this type.
+    pub fn call_json<Req, Rep>(&self, method: &str, request: &Req) -> Result<Rep, Error>
+    where
+        Req: Serialize + ?Sized,
+        Rep: DeserializeOwned,
+    {
+        let request = serde_json::to_vec(request)
+            .map_err(|error| Error::serialization(format!("serialize request: {error}")))?;
+        let reply = self.call(method, &request).codec(Codec::JSON).wait()?;
+        if reply.bytes().is_empty() {
+            let text = format!("empty response from {method:?}");
+            return Err(Error::serialization(text));
+        }
+        reply.json()
+    }
+
+    /// The version of the server's crate, as WELCOME gave it.
+    pub fn version(&self) -> &str {
+        &self.shared.session.terms.version
+    }
+
+    /// The session's epoch: a server instance never gives it twice.
+    pub fn epoch(&self) -> u64 {
+        self.shared.session.terms.epoch
+    }
+
+    /// The largest payload of one message in bytes.
+    pub fn payload_max(&self) -> u64 {
+        self.shared.session.terms.payload_max
+    }
+
+    /// The names of the methods that the server has registered now.
+    ///
+    /// # Errors
+    /// As [`Call::wait`].
+    pub fn methods(&self) -> Result<Vec<String>, Error> {
+        let call = self.call("outrigger.methods", ()).codec(Codec::JSON);
+        call.wait()?.json()
+    }
+
+    /// A snapshot of the session's counters.
+    pub fn stats(&self) -> Stats {
+        self.shared.session.stats()
+    }
+
+    /// Why the session ended, if it has: the error that every call gets.
+    pub fn end_reason(&self) -> Option<Error> {
+        self.shared.session.end_reason().cloned()
+    }
+
+    /// Closes the session, for all clones. Calls in flight and later calls fail
+    /// with CANCELLED, as it was this side that ended them; if the session had
+    /// ended before, its own reason stays. May be called again, and from any
+    /// thread; the reader thread has ended when the first call returns.
+    ///
+    /// The memory goes with the last clone.
+    pub fn close(&self) {
+        self.shared.close();
+    }
+}
+
+fn spawn_reader(session: &Arc<Session>, incoming: Incoming) -> std::io::Result<JoinHandle<()>> {
+    let reader = Reader::new(Arc::clone(session), incoming);
+    thread::Builder::new()
+        .name("outrigger-reader".to_owned())
+        .spawn(move || reader.run())
+}
+
+impl Shared {
+    fn close(&self) {
+        let text = "operation cancelled: the client is closed";
+        let closed = Error::new(Code::CANCELLED, text);
+        self.session.end(closed, Code::OK);
+        let Some(reader) = lock(&self.reader).take() else {
+            return;
+        };
+        if reader.thread().id() == thread::current().id() {
+            // The last clone went with a task that the reader thread woke: it ends
+            // by itself, as it sees the end of the session next.
+            return;
+        }
+        // A panic of the reader thread is a defect, and was reported as one.
+        let _ = reader.join();
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client")
+            .field("epoch", &self.epoch())
+            .field("version", &self.version())
+            .field("ended", &self.end_reason())
+            .finish_non_exhaustive()
+    }
+}

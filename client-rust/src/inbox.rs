@@ -1,0 +1,297 @@
+//! What the server writes: reply rings and grant ring, read under the token.
+//!
+//! ```text
+//!   reply ring, lane 0 ══▶ ┐              ┌─▶ record of the call ─▶ its caller
+//!   reply ring, lane 1 ══▶ ├─ drain ──────┤
+//!   grant ring         ══▶ ┘  check, copy └─▶ nobody: buffer returned, credit freed
+//! ```
+//!
+//! Whoever holds the token (the mutex around [`Inbox`]) reads for everybody.
+//! All that is read here may be hostile: each header is copied once and
+//! checked, each prefix likewise, and a message that fails a check ends the
+//! session. Payload bytes are copied out and mean nothing here.
+
+use bytemuck::Pod;
+use outrigger_layout::buffer::{BufferRef, BufferTable, Refusal};
+use outrigger_layout::limits::BUFFERS_MAX;
+use outrigger_layout::segment::side;
+use outrigger_layout::slot::{DetailPrefix, SlotHeader, TraceContext, flag, kind};
+use outrigger_layout::{Code, Codec, Error};
+use outrigger_ringbuf::{Consumer, RingView};
+
+use crate::record::{Answer, Delivered, Place, index_of};
+use crate::session::Session;
+use crate::waiter::Wakes;
+
+/// Most messages that one drain reads: a server that writes as fast as they are
+/// read does not keep a caller from its deadline.
+const DRAIN_MAX: usize = 1024;
+
+/// The reading ends of all rings that the server writes.
+#[derive(Debug)]
+pub(crate) struct Inbox {
+    replies: Box<[Consumer<RingView>]>,
+    grants: Consumer<RingView>,
+    /// REPLY messages read.
+    pub(crate) reply_count: u64,
+    /// Those that nobody waited for.
+    pub(crate) late_count: u64,
+    /// PROGRESS messages read.
+    pub(crate) progress_count: u64,
+}
+
+impl Inbox {
+    pub(crate) fn new(replies: Vec<RingView>, grants: RingView) -> Self {
+        Self {
+            replies: replies.into_iter().map(Consumer::new).collect(),
+            grants: Consumer::new(grants),
+            reply_count: 0,
+            late_count: 0,
+            progress_count: 0,
+        }
+    }
+
+    /// Reads all messages there are, or as many as `wakes` and the bound take.
+    /// Returns true if it found every ring empty.
+    ///
+    /// # Errors
+    /// PROTOCOL: the server broke it, and the session ends.
+    pub(crate) fn drain(&mut self, session: &Session, wakes: &mut Wakes) -> Result<bool, Error> {
+        let mut left = DRAIN_MAX;
+        let mut empty = true;
+        for lane in 0..=self.replies.len() {
+            let before = self.ring(lane).position();
+            let outcome = self.drain_ring(lane, session, wakes, &mut left);
+            let head = self.ring(lane).position();
+            if head != before {
+                session.watch(lane).moved(head);
+            }
+            empty &= outcome.map_err(Error::protocol)?;
+        }
+        Ok(empty)
+    }
+
+    /// Arms all rings. Returns true if they are all still empty: the server rings
+    /// for the next message of any.
+    ///
+    /// # Errors
+    /// PROTOCOL, as `drain`.
+    ///
+    /// Preconditions: `drain` returned true, under this hold of the token.
+    pub(crate) fn arm(&mut self) -> Result<bool, Error> {
+        let mut empty = true;
+        for ring in 0..=self.replies.len() {
+            empty &= !self.ring(ring).arm().map_err(Error::protocol)?;
+        }
+        Ok(empty)
+    }
+
+    /// The ring of a lane, or behind those the grant ring.
+    fn ring(&mut self, index: usize) -> &mut Consumer<RingView> {
+        self.replies.get_mut(index).unwrap_or(&mut self.grants)
+    }
+
+    fn drain_ring(
+        &mut self,
+        ring: usize,
+        session: &Session,
+        wakes: &mut Wakes,
+        left: &mut usize,
+    ) -> Result<bool, String> {
+        loop {
+            let consumer = self.ring(ring);
+            let Some(header) = consumer.peek().map_err(|error| error.to_string())? else {
+                return Ok(true);
+            };
+            if *left == 0 || !wakes.has_room() {
+                return Ok(false);
+            }
+            *left -= 1;
+            header.check(consumer.inline_max() as u32)?;
+            if ring < self.replies.len() {
+                self.reply(ring, &header, session, wakes)?;
+            } else {
+                self.grant(&header, session, wakes)?;
+            }
+            self.ring(ring).release();
+        }
+    }
+
+    /// One message of a reply ring.
+    fn reply(
+        &mut self,
+        lane: usize,
+        header: &SlotHeader,
+        session: &Session,
+        wakes: &mut Wakes,
+    ) -> Result<(), String> {
+        let correlation = header.correlation;
+        let record = index_of(correlation).filter(|index| session.lane(lane).owns(*index));
+        let record = record.ok_or_else(|| {
+            format!("correlation {correlation:#x} in reply ring {lane} (no call has it)")
+        })?;
+        match header.kind {
+            kind::REPLY => {}
+            kind::PROGRESS if session.record(record).is_sent(correlation) => {
+                self.progress_count += 1;
+                return Ok(());
+            }
+            // ITEM and its kin belong to streams, and no stream was opened.
+            other => {
+                return Err(format!(
+                    "slot kind {other} in reply ring {lane} (allowed: 6, 7)"
+                ));
+            }
+        }
+        session.lane(lane).learned(header.deadline)?;
+        let consumer = &self.replies[lane];
+        let (place, at) = place_of(consumer, header, session)?;
+        let answer = Answer {
+            code: Code(header.code),
+            codec: Codec(header.codec),
+            place,
+        };
+        let copy = |into: &mut [u8]| consumer.copy_payload(at, into);
+        let delivered = session.record(record).answered(correlation, answer, copy)?;
+        self.reply_count += 1;
+        self.late_count += u64::from(matches!(delivered, Delivered::Nobody(_)));
+        deliver(record, delivered, session, wakes)
+    }
+
+    /// One message of the grant ring.
+    fn grant(
+        &self,
+        header: &SlotHeader,
+        session: &Session,
+        wakes: &mut Wakes,
+    ) -> Result<(), String> {
+        if header.kind == kind::RECALL {
+            // A grant is used or returned at once; there is none to recall.
+            return Ok(());
+        }
+        let correlation = header.correlation;
+        let record = index_of(correlation).filter(|index| *index < session.record_count());
+        let record = record.ok_or_else(|| format!("correlation {correlation:#x} in grant ring"))?;
+        let mut at = 0;
+        let delivered = match header.kind {
+            kind::GRANT => {
+                let reference: BufferRef = prefix(&self.grants, header, &mut at)?;
+                let lease = session.extents.lease(&reference, side::CLIENT)?;
+                session.record(record).granted(correlation, lease)?
+            }
+            kind::REFUSED => {
+                let refusal: Refusal = prefix(&self.grants, header, &mut at)?;
+                let error = refused(Code(header.code), &refusal)?;
+                session.record(record).refused(correlation, error)?
+            }
+            other => {
+                return Err(format!(
+                    "slot kind {other} in grant ring (allowed: 14 to 16)"
+                ));
+            }
+        };
+        deliver(record, delivered, session, wakes)
+    }
+}
+
+/// Does what is left when a message went to its record. Wakes nobody: the token
+/// is held.
+fn deliver(
+    record: usize,
+    delivered: Delivered,
+    session: &Session,
+    wakes: &mut Wakes,
+) -> Result<(), String> {
+    match delivered {
+        Delivered::Call(waiter) => wakes.push(waiter),
+        Delivered::Nobody(lease) => {
+            if let Some(lease) = lease {
+                let returned = session.try_give_back(&lease);
+                returned.map_err(|error| error.message().to_owned())?;
+            }
+            wakes.push(session.release(record));
+            session.waiting.leave();
+        }
+    }
+    Ok(())
+}
+
+/// Where the value of a REPLY is, and at which byte of the slot if it is inline.
+fn place_of(
+    consumer: &Consumer<RingView>,
+    header: &SlotHeader,
+    session: &Session,
+) -> Result<(Place, usize), String> {
+    let mut at = 0;
+    if header.flags & flag::TRACE != 0 {
+        let _: TraceContext = prefix(consumer, header, &mut at)?;
+    }
+    let mut reference = None;
+    if header.flags & flag::BUFFERS != 0 {
+        let table: BufferTable = prefix(consumer, header, &mut at)?;
+        if table.count == 0 || u64::from(table.count) > BUFFERS_MAX {
+            let seen = table.count;
+            return Err(format!(
+                "{seen} buffers in a REPLY (allowed: 1 to {BUFFERS_MAX})"
+            ));
+        }
+        reference = Some(prefix::<BufferRef>(consumer, header, &mut at)?);
+    }
+    let mut message_len = None;
+    if header.flags & flag::DETAIL != 0 {
+        let detail: DetailPrefix = prefix(consumer, header, &mut at)?;
+        message_len = Some(u64::from(detail.message_len));
+    }
+    let rest = u64::from(header.payload_len) - at as u64;
+    let no_value = header.flags & flag::NO_VALUE != 0;
+    if rest > 0 && (no_value || reference.is_some()) {
+        let flags = header.flags;
+        return Err(format!(
+            "{rest} bytes behind the prefixes of flags {flags:#04x} (allowed: 0)"
+        ));
+    }
+    let available = reference.map_or(rest, |reference| reference.length);
+    let len = message_len.unwrap_or(available);
+    if len > available {
+        return Err(format!("message length {len} (maximum {available})"));
+    }
+    let place = match reference {
+        _ if no_value => Place::Nowhere,
+        Some(reference) => {
+            let lease = session.extents.lease(&reference, side::SERVER)?;
+            Place::Lent(lease, len as usize)
+        }
+        None => Place::Inline(len as usize),
+    };
+    Ok((place, at))
+}
+
+/// Copies the prefix at byte `at` of the payload, and moves on behind it.
+fn prefix<T: Pod>(
+    consumer: &Consumer<RingView>,
+    header: &SlotHeader,
+    at: &mut usize,
+) -> Result<T, String> {
+    let end = *at + size_of::<T>();
+    if end > header.payload_len as usize {
+        let seen = header.payload_len;
+        return Err(format!("payload length {seen} (its prefixes need {end})"));
+    }
+    let mut value = T::zeroed();
+    consumer.copy_payload(*at, bytemuck::bytes_of_mut(&mut value));
+    *at = end;
+    Ok(value)
+}
+
+/// The error of a refused ALLOC.
+fn refused(code: Code, refusal: &Refusal) -> Result<Error, String> {
+    let Refusal { needed, available } = *refusal;
+    match code {
+        Code::OK => Err("REFUSED with code 0".to_owned()),
+        Code::BUFFER_TOO_SMALL => Ok(Error::buffer_too_small(needed, available)),
+        _ => {
+            let text = format!("a buffer of {needed} bytes ({available} available)");
+            Ok(Error::with_details(code, &[&text]))
+        }
+    }
+}
