@@ -43,6 +43,8 @@ pub struct Case {
 
 /// The case that all others are compared with.
 pub const FLOOR: &str = "floor";
+/// What drives it.
+pub const FLOOR_DRIVER: Driver = Driver::Rust(&["floor"]);
 
 /// All cases, in the order of a round.
 pub fn cases() -> Vec<Case> {
@@ -56,7 +58,7 @@ pub fn cases() -> Vec<Case> {
     const RAW_SYNC: Option<&[&str]> = Some(&["raw-sync-echo"]);
     #[rustfmt::skip]
     let rows = [
-        (FLOOR,              Rust(&["floor"]),    None,     Free),
+        (FLOOR,              FLOOR_DRIVER,        None,     Free),
         ("go-echo-spin",     Go,                  SPIN,     TwoThreads),
         ("go-echo-context",  Go,                  SPIN,     TwoThreads),
         ("go-echo-free",     Go,                  SPIN,     Free),
@@ -95,20 +97,23 @@ impl Case {
         at: &Path,
         caller_cpu: Option<usize>,
     ) -> Result<Command, String> {
-        let mut command = match self.driver {
-            Driver::Rust(words) => role_command(programs, words),
+        let (mut command, dashes) = match self.driver {
+            Driver::Rust(words) => (role_command(programs, words), "--"),
             Driver::Go => {
                 let mut command = Command::new(programs.go.as_ref().map_err(String::clone)?);
-                command.args(["-case", self.name, "-at"]).arg(at);
-                if let Some(cpu) = caller_cpu {
-                    command.args(["-cpu", &cpu.to_string()]);
-                }
-                return Ok(command);
+                command.args(["-case", self.name]);
+                (command, "-")
             }
-            Driver::Cgo => Command::new(programs.cgo.as_ref().map_err(String::clone)?),
+            Driver::Cgo => (
+                Command::new(programs.cgo.as_ref().map_err(String::clone)?),
+                "-",
+            ),
         };
         if self.peer.is_some() {
-            command.arg("--at").arg(at);
+            command.arg(format!("{dashes}at")).arg(at);
+        }
+        if let Some(cpu) = caller_cpu {
+            command.args([format!("{dashes}cpu"), cpu.to_string()]);
         }
         Ok(command)
     }

@@ -13,6 +13,8 @@ use crate::machine::{on_cpu, process_ticks, threads};
 
 /// How long a child may take for an answer.
 const ANSWER_MAX: Duration = Duration::from_secs(10);
+/// How long a thread may take to give itself a name.
+const NAMED_MAX: Duration = Duration::from_secs(1);
 /// How long it may take to end after its input did.
 const END_MAX: Duration = Duration::from_secs(2);
 
@@ -76,19 +78,25 @@ impl Child {
     /// Keeps the threads whose name begins so on one CPU.
     ///
     /// # Errors
-    /// There is none; the system's, as text.
+    /// There is none, also after a while; the system's, as text.
     pub fn pin_threads(&self, name: &str, cpu: usize) -> Result<(), String> {
         let mut set = CpuSet::new();
         set.set(cpu);
-        let mut count = 0;
-        for (_, id) in (threads(self.pid()).iter()).filter(|thread| thread.0.starts_with(name)) {
-            sched_setaffinity(Pid::from_raw(*id), &set).map_err(|error| error.to_string())?;
-            count += 1;
+        let begin = Instant::now();
+        while begin.elapsed() < NAMED_MAX {
+            let threads = threads(self.pid());
+            let named = threads.iter().filter(|thread| thread.0.starts_with(name));
+            let mut count = 0;
+            for (_, id) in named {
+                sched_setaffinity(Pid::from_raw(*id), &set).map_err(|error| error.to_string())?;
+                count += 1;
+            }
+            if count > 0 {
+                return Ok(());
+            }
+            thread::sleep(Duration::from_millis(2));
         }
-        if count == 0 {
-            return Err(format!("no thread {name}…"));
-        }
-        Ok(())
+        Err(format!("no thread {name}…"))
     }
 
     /// The process's id.

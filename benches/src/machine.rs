@@ -18,6 +18,16 @@ pub fn two_cpus() -> Result<[usize; 2], String> {
     }
 }
 
+/// Keeps the calling thread on one CPU.
+///
+/// # Errors
+/// The system's, as text.
+pub fn pin(cpu: usize) -> Result<(), String> {
+    let mut set = CpuSet::new();
+    set.set(cpu);
+    sched_setaffinity(None, &set).map_err(|error| error.to_string())
+}
+
 /// Runs `work` with the calling thread on one CPU, for what it starts to inherit.
 ///
 /// # Errors
@@ -28,9 +38,7 @@ pub fn on_cpu<T>(cpu: Option<usize>, work: impl FnOnce() -> T) -> Result<T, Stri
     };
     let text = |error: rustix::io::Errno| error.to_string();
     let before = sched_getaffinity(None).map_err(text)?;
-    let mut set = CpuSet::new();
-    set.set(cpu);
-    sched_setaffinity(None, &set).map_err(text)?;
+    pin(cpu)?;
     let result = work();
     sched_setaffinity(None, &before).map_err(text)?;
     Ok(result)

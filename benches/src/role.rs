@@ -20,6 +20,7 @@ use clap::Subcommand;
 use outrigger_server::WaitArg;
 
 use crate::counting::allocations;
+use crate::machine::pin;
 use crate::raw_sync_event::Pair;
 use crate::slice::{Slice, measure};
 use crate::{echo, floor, unix};
@@ -37,6 +38,9 @@ pub enum Role {
         /// The sidecar's socket.
         #[arg(long)]
         at: PathBuf,
+        /// Where the calling thread stays [default: anywhere].
+        #[arg(long)]
+        cpu: Option<usize>,
     },
     /// Driver: a shared_memory segment and raw_sync events.
     RawSync {
@@ -75,8 +79,11 @@ impl Role {
     pub fn play(&self) -> Result<(), String> {
         match self {
             Self::Floor => drive(floor::slice),
-            Self::Echo { wait, at } => {
+            Self::Echo { wait, at, cpu } => {
                 let mut session = echo::Session::connect(at, (*wait).into())?;
+                // After connecting: a client on one CPU never spins, and its reader thread
+                // stays free.
+                cpu.map_or(Ok(()), pin)?;
                 drive(|length| measure(&mut session, length))
             }
             Self::RawSync { at } => {

@@ -3,11 +3,11 @@
 use outrigger_layout::limits::SLOT_STRIDE;
 use outrigger_ringbuf::{HYBRID_MAX, SPIN_MAX};
 
-use crate::case::Driver;
+use crate::case::{Driver, FLOOR_DRIVER};
 use crate::floor::{LINE_STRIDE, LINES};
 use crate::machine;
 use crate::rounds::{Plan, Results};
-use crate::slice::{PAYLOAD_LEN, WARM_UP};
+use crate::slice::{PAYLOAD_LEN, Slice, WARM_UP};
 
 /// Above this part of the CPUs' time, what others used makes the figures noisy.
 const FOREIGN_MAX: f64 = 0.02;
@@ -25,8 +25,12 @@ pub fn lines(plan: &Plan, results: &Results, load: f64) -> Vec<String> {
             HYBRID_MAX.as_micros()
         ),
         format!(
-            "pinning  floor: threads on CPUs {first} and {second}; unix-two-cpus: all of Go on CPU \
-             {first}, of Rust on CPU {second}; the others: free"
+            "pinning  floor: two threads, on CPUs {first} and {second}; echo: the calling thread on \
+             CPU {first}, the poller on CPU {second}"
+        ),
+        format!(
+            "         unix-two-cpus: all of Go on CPU {first}, of Rust on CPU {second}; *-free, \
+             cgo, raw-sync, inflight: nothing is pinned"
         ),
         format!(
             "memory   slots {SLOT_STRIDE} bytes apart; floor: {LINES} lines per direction, \
@@ -48,9 +52,23 @@ pub fn lines(plan: &Plan, results: &Results, load: f64) -> Vec<String> {
         "figures  p50, p99, calls/s: median over slices; x floor: median over rounds of p50 by the \
          floor's p50 of the same round"
             .to_owned(),
+        floor_range(results),
     ]);
     lines.extend(noise(results, load));
     lines
+}
+
+/// How far the floor itself moved: what this machine is like changes while one
+/// looks, above all on a virtual one.
+fn floor_range(results: &Results) -> String {
+    let p50 = values(
+        results,
+        |driver| *driver == FLOOR_DRIVER,
+        |slice| slice.p50_ns,
+    );
+    let at = |index: usize| p50.get(index).copied().unwrap_or_default();
+    let (least, most) = (at(0), at(p50.len().saturating_sub(1)));
+    format!("floor    its p50 went from {least:.0} to {most:.0} ns during the run")
 }
 
 /// What else ran.
@@ -70,12 +88,18 @@ fn noise(results: &Results, load: f64) -> Vec<String> {
 
 /// The median of what the drivers of a kind subtracted from each sample.
 fn clock_of(results: &Results, kind: impl Fn(&Driver) -> bool) -> f64 {
-    let outcomes = results.outcomes.iter();
-    let mut costs: Vec<f64> = outcomes
-        .filter(|outcome| kind(&outcome.case.driver))
-        .flat_map(|outcome| outcome.turns.iter().map(|turn| turn.slice.clock_ns))
-        .filter(|cost| *cost > 0.0)
-        .collect();
-    costs.sort_unstable_by(f64::total_cmp);
+    let costs = values(results, kind, |slice| slice.clock_ns);
     costs.get(costs.len() / 2).copied().unwrap_or_default()
+}
+
+/// What the slices of some drivers say, sorted, without zeros.
+fn values(results: &Results, drivers: impl Fn(&Driver) -> bool, of: fn(&Slice) -> f64) -> Vec<f64> {
+    let outcomes = results.outcomes.iter();
+    let mut values: Vec<f64> = outcomes
+        .filter(|outcome| drivers(&outcome.case.driver))
+        .flat_map(|outcome| outcome.turns.iter().map(|turn| of(&turn.slice)))
+        .filter(|value| *value > 0.0)
+        .collect();
+    values.sort_unstable_by(f64::total_cmp);
+    values
 }

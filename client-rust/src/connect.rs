@@ -11,11 +11,13 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use nix::sys::socket::getsockopt;
+use nix::sys::socket::sockopt::PeerCredentials;
 use outrigger_layout::frame::{control, fds};
 use outrigger_layout::{Code, Error};
 use outrigger_ringbuf::{FrameReader, ServerBell};
 use rustix::fs::{FileType, OFlags, fcntl_getfl, fcntl_setfl, fstat};
-use rustix::net::sockopt::{Timeout, set_socket_timeout, socket_peercred};
+use rustix::net::sockopt::{Timeout, set_socket_timeout};
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, socket_with};
 use rustix::process::geteuid;
 
@@ -137,10 +139,12 @@ fn unreachable(path: &Path, error: &io::Error) -> Error {
 }
 
 fn check_peer(socket: &OwnedFd, path: &Path) -> Result<(), Error> {
-    let peer = socket_peercred(socket).map_err(|error| unreachable(path, &error.into()))?;
-    let (seen, own) = (peer.uid, geteuid());
-    if seen != own && !seen.is_root() {
-        let (seen, own, path) = (seen.as_raw(), own.as_raw(), path.display());
+    // Not rustix's: its pid cannot be 0, as that of a sibling PID namespace is.
+    let peer = getsockopt(socket, PeerCredentials);
+    let peer = peer.map_err(|error| unreachable(path, &error.into()))?;
+    let (seen, own) = (peer.uid(), geteuid().as_raw());
+    if seen != own && seen != 0 {
+        let path = path.display();
         return Err(Error::invalid_argument(format!(
             "server at {path} runs as uid {seen} (allowed: {own}, 0)"
         )));

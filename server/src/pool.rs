@@ -20,7 +20,7 @@ use crate::lock::lock;
 use crate::panic::caught;
 use crate::reply::{Form, Reply};
 use crate::request::Request;
-use crate::session::{Answer, Session};
+use crate::session::{Answer, Call, Session};
 
 /// Bytes of scratch memory that a worker keeps from call to call.
 const SCRATCH_KEPT: usize = 4 << 20;
@@ -226,7 +226,8 @@ impl Scratch {
         let payload_max = session.limits().payload_max;
         let mut reply = Reply::new(&mut self.reply, Some(session), payload_max, header.deadline);
         let request = Request::new(value, Codec(header.codec));
-        caught(|| job.handler.call(&context, request, &mut reply))?;
+        let outcome = caught(|| job.handler.call(&context, request, &mut reply));
+        outcome.map_err(|error| explain(error, header, call))?;
         Ok(reply.finish())
     }
 
@@ -273,6 +274,18 @@ impl Scratch {
             Err(error) => publish(session, lane, place, header, &Answer::failure(&error)),
         }
     }
+}
+
+/// A handler that saw its context cancelled says CANCELLED; if it was the
+/// deadline that passed, the caller is told so.
+fn explain(error: Error, header: &SlotHeader, call: &Call) -> Error {
+    // Relaxed: a hint without data.
+    let by_caller = call.cancelled.load(Ordering::Relaxed);
+    let expired = header.deadline != 0 && header.deadline <= monotonic_ns();
+    if error.code() == Code::CANCELLED && expired && !by_caller {
+        return Error::timeout();
+    }
+    error
 }
 
 /// Copies a value into a buffer of the reply arena.

@@ -27,7 +27,7 @@ struct Arguments {
     #[arg(long, default_value_t = 30)]
     rounds: usize,
     /// Seconds after which no further round begins.
-    #[arg(long, default_value_t = 45)]
+    #[arg(long, default_value_t = 42)]
     seconds: u64,
     /// Only these cases (and `floor`), separated by commas.
     #[arg(long, value_delimiter = ',')]

@@ -7,9 +7,9 @@
 
 use std::sync::Arc;
 
-use outrigger_layout::buffer::{AllocRequest, BufferRef, BufferTable};
-use outrigger_layout::limits::{BUFFERS_MAX, INLINE_MAX};
-use outrigger_layout::slot::{SlotHeader, TraceContext, flag, kind};
+use outrigger_layout::buffer::AllocRequest;
+use outrigger_layout::limits::INLINE_MAX;
+use outrigger_layout::slot::{SlotHeader, kind};
 use outrigger_layout::{Code, Codec, Error};
 use outrigger_ringbuf::sync::AtomicBool;
 use outrigger_ringbuf::{Consumer, Corrupt, RingView};
@@ -23,6 +23,7 @@ use crate::pool::{Body, CallJob, FinishJob, Job, Pool};
 use crate::registry::Registry;
 use crate::reply::{Form, Reply};
 use crate::request::Request;
+use crate::session::value::{Value, read};
 use crate::session::{Answer, Session};
 
 /// Requests read from one lane before the return ring is looked at again; ABI.md
@@ -53,13 +54,6 @@ pub(crate) struct Services<'a> {
     pub(crate) registry: &'a Registry,
     pub(crate) pool: &'a Pool,
     pub(crate) now: Now,
-}
-
-/// A request's value, found behind its prefixes.
-enum Value {
-    None,
-    Inline { start: usize, len: usize },
-    Buffer(BufferRef),
 }
 
 impl Intake {
@@ -175,7 +169,7 @@ impl Intake {
             return Err(Error::protocol(text));
         }
         self.session.lane(lane).check_credit(header.depth)?;
-        let value = find_value(header, &self.payload[..header.payload_len as usize])?;
+        let value = Value::find(header, &self.payload[..header.payload_len as usize])?;
         self.refresh_method(header.method, services.registry)?;
         let method = &self.methods[header.method as usize - 1];
         let outcome = admit(method, header, &mut services.now);
@@ -267,7 +261,7 @@ impl Intake {
             cancelled: &never,
             ended: self.session.closing(),
         };
-        let request = Request::new(value.bytes(&self.payload), Codec(header.codec));
+        let request = Request::new(value.inline(&self.payload), Codec(header.codec));
         let payload_max = self.session.limits().payload_max;
         let mut reply = Reply::new(&mut self.scratch, None, payload_max, header.deadline);
         let outcome = caught(|| handler.call(&context, request, &mut reply));
@@ -368,15 +362,6 @@ impl Intake {
     }
 }
 
-impl Value {
-    fn bytes<'a>(&self, payload: &'a [u8]) -> Option<&'a [u8]> {
-        match *self {
-            Self::Inline { start, len } => Some(&payload[start..start + len]),
-            _ => None,
-        }
-    }
-}
-
 /// Decides whether a handler runs.
 fn admit<'a>(
     method: &'a Method,
@@ -396,64 +381,6 @@ fn admit<'a>(
         return Err(Error::serialization(text));
     }
     Ok(handler)
-}
-
-/// Walks the prefixes of a request's payload.
-fn find_value(header: &SlotHeader, payload: &[u8]) -> Result<Value, Error> {
-    let mut at = 0;
-    if header.flags & flag::DETAIL != 0 {
-        return Err(Error::protocol("flag DETAIL in a CALL"));
-    }
-    if header.flags & flag::TRACE != 0 {
-        at += size_of::<TraceContext>();
-        if payload.len() < at {
-            let len = payload.len();
-            return Err(Error::protocol(format!(
-                "trace context in {len} bytes (needed: {at})"
-            )));
-        }
-    }
-    if header.flags & flag::NO_VALUE != 0 {
-        return exactly(payload, at).map(|()| Value::None);
-    }
-    if header.flags & flag::BUFFERS == 0 {
-        return Ok(Value::Inline {
-            start: at,
-            len: payload.len() - at,
-        });
-    }
-    let table_end = at + size_of::<BufferTable>();
-    let end = table_end + size_of::<BufferRef>();
-    exactly(payload, end)?;
-    let table: BufferTable = bytemuck::pod_read_unaligned(&payload[at..table_end]);
-    if u64::from(table.count) != BUFFERS_MAX {
-        let count = table.count;
-        return Err(Error::protocol(format!(
-            "{count} buffers in a table (allowed: {BUFFERS_MAX})"
-        )));
-    }
-    Ok(Value::Buffer(bytemuck::pod_read_unaligned(
-        &payload[table_end..end],
-    )))
-}
-
-fn exactly(payload: &[u8], len: usize) -> Result<(), Error> {
-    if payload.len() != len {
-        let seen = payload.len();
-        return Err(Error::protocol(format!(
-            "payload length {seen} (its flags announce {len})"
-        )));
-    }
-    Ok(())
-}
-
-fn read<T: bytemuck::AnyBitPattern>(payload: &[u8], what: &str) -> Result<T, Error> {
-    bytemuck::try_pod_read_unaligned(payload).map_err(|_| {
-        let (seen, wanted) = (payload.len(), size_of::<T>());
-        Error::protocol(format!(
-            "{what} with a payload of {seen} bytes (allowed: {wanted})"
-        ))
-    })
 }
 
 fn corrupt(error: Corrupt) -> Error {

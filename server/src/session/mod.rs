@@ -18,6 +18,7 @@ mod calls;
 mod geometry;
 mod intake;
 mod lane;
+mod value;
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::{Arc, Mutex, OnceLock};
@@ -30,6 +31,7 @@ use tokio::sync::{Notify, mpsc};
 
 pub(crate) use arena::Arena;
 pub(crate) use bindings::Bindings;
+pub(crate) use calls::Call;
 pub(crate) use geometry::{Geometry, SessionMemory};
 pub(crate) use intake::{Intake, Services};
 pub(crate) use lane::{Answer, Lane};
