@@ -17,6 +17,8 @@ use crate::slice::Slice;
 const POLLER: &str = "outrigger-p";
 /// How long a poller that spins is given to go to sleep.
 const SETTLE: Duration = SPIN_MAX.saturating_add(Duration::from_millis(5));
+/// Length of the slice that nobody counts.
+const FIRST: Duration = Duration::from_millis(1);
 
 /// A driver and the peer that answers it, unless the driver needs none. The
 /// driver ends first.
@@ -37,7 +39,7 @@ pub struct Turn {
 }
 
 impl Pair {
-    /// Starts both, in their places.
+    /// Starts both, in their places, and makes the first calls.
     ///
     /// # Errors
     /// Why one of them is not there.
@@ -54,11 +56,15 @@ impl Pair {
         if let (Some(peer), Some(cpus)) = (&peer, threads) {
             peer.pin_threads(POLLER, cpus[1])?;
         }
-        Ok(Self {
+        let mut pair = Self {
             driver: Child::start(&mut driver, processes.map(|cpus| cpus[0]))?,
             peer,
             spins: case.spins(),
-        })
+        };
+        // What the first call does once for all, such as binding its method.
+        pair.turn(FIRST)?;
+        pair.settle();
+        Ok(pair)
     }
 
     /// Runs one slice.

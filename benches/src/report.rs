@@ -23,7 +23,7 @@ pub struct Row {
     pub p99_ns: f64,
     /// Median over the slices.
     pub ops_per_s: f64,
-    /// Both processes' allocations by calls, over all slices.
+    /// Both processes' allocations by calls, over all slices, to four digits.
     pub allocs_per_op: f64,
     /// The driver's part of it.
     #[serde(skip)]
@@ -162,10 +162,10 @@ fn row(outcome: &Outcome, floor: &[Turn]) -> Row {
     let peer: u64 = turns.iter().map(|turn| turn.peer_allocs).sum();
     Row {
         case: outcome.case.name,
-        p50_ns: tenth(median(|turn| turn.slice.p50_ns)),
-        p99_ns: tenth(median(|turn| turn.slice.p99_ns)),
+        p50_ns: rounded(median(|turn| turn.slice.p50_ns), 1),
+        p99_ns: rounded(median(|turn| turn.slice.p99_ns), 1),
         ops_per_s: median(|turn| turn.slice.ops_per_s).round(),
-        allocs_per_op: (driver + peer) as f64 / calls,
+        allocs_per_op: rounded((driver + peer) as f64 / calls, 4),
         driver_allocs: driver as f64 / calls,
         peer_allocs: peer as f64 / calls,
         to_floor: quartiles(paired(turns, floor)),
@@ -193,8 +193,9 @@ fn quartiles(mut values: Vec<f64>) -> [f64; 3] {
     })
 }
 
-fn tenth(value: f64) -> f64 {
-    (value * 10.0).round() / 10.0
+fn rounded(value: f64, digits: i32) -> f64 {
+    let unit = 10_f64.powi(digits);
+    (value * unit).round() / unit
 }
 
 #[cfg(test)]

@@ -14,8 +14,15 @@ use crate::code::Code;
 /// assert_eq!(error.code(), Code::NOT_FOUND);
 /// assert_eq!(error.to_string(), "outrigger: not_found: not found: nope");
 /// ```
+///
+/// One pointer wide, so that the result of a call that succeeded is a register.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Error {
+    inner: Box<Inner>,
+}
+
+#[derive(Clone, PartialEq, Eq)]
+struct Inner {
     code: Code,
     message: String,
 }
@@ -30,7 +37,9 @@ impl Error {
         } else {
             message
         };
-        Self { code, message }
+        Self {
+            inner: Box::new(Inner { code, message }),
+        }
     }
 
     /// The code's own sentence, its `{}` replaced by `details` in order.
@@ -111,24 +120,24 @@ impl Error {
 
     /// The code; never [`Code::OK`] for an error that was received.
     pub fn code(&self) -> Code {
-        self.code
+        self.inner.code
     }
 
     /// The message without the prefix that `Display` adds.
     pub fn message(&self) -> &str {
-        &self.message
+        &self.inner.message
     }
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "outrigger: {}: {}", self.code, self.message)
+        write!(f, "outrigger: {}: {}", self.inner.code, self.inner.message)
     }
 }
 
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Error({:?}, {:?})", self.code, self.message)
+        write!(f, "Error({:?}, {:?})", self.inner.code, self.inner.message)
     }
 }
 

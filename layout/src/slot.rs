@@ -137,7 +137,22 @@ impl SlotHeader {
     ///
     /// # Errors
     /// Says which field was seen with which value, and what is allowed.
+    #[inline]
     pub fn check(&self, inline_max: u32) -> Result<(), String> {
+        // The usual message; with flags there is more to check.
+        let usual = self.flags == 0
+            && self.kind.wrapping_sub(1) < kind::RETURN
+            && self.payload_len <= inline_max
+            && u64::from(self.depth) <= limits::DEPTH_MAX;
+        if usual {
+            Ok(())
+        } else {
+            self.check_each(inline_max)
+        }
+    }
+
+    #[cold]
+    fn check_each(&self, inline_max: u32) -> Result<(), String> {
         if self.kind == 0 || self.kind > kind::RETURN {
             return Err(format!(
                 "slot kind {} (allowed: 1 to {})",

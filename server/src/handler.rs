@@ -44,13 +44,14 @@ pub trait Handler: Send + Sync + 'static {
         reply: &mut Reply<'_>,
     ) -> Result<(), Error>;
 
-    /// Where calls run; asked at each call.
+    /// Where calls run; asked when a session first finds the handler.
     fn placement(&self) -> Placement {
         Placement::Inline
     }
 
     /// The codecs that requests may use; another is SERIALIZATION, and the
-    /// handler is not called. The reply has the codec of the request.
+    /// handler is not called. The reply has the codec of the request. Asked when a
+    /// session first finds the handler.
     fn codecs(&self) -> &[Codec] {
         &[Codec::RAW]
     }

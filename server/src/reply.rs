@@ -113,6 +113,13 @@ impl<'a> Reply<'a> {
         core::mem::replace(&mut self.form, Form::Scratch)
     }
 
+    /// True if the finished answer is no value. On a poller, where no buffer is
+    /// filled, it is else the content of the scratch buffer.
+    #[inline]
+    pub(crate) fn is_no_value(&self) -> bool {
+        matches!(self.form, Form::NoValue)
+    }
+
     /// What went wrong when a serializer could not write here.
     pub(crate) fn explain(&self, error: &serde_json::Error) -> Error {
         if error.is_io() {

@@ -16,13 +16,13 @@ use outrigger_ringbuf::{Consumer, Corrupt, RingView};
 
 use crate::clock::Now;
 use crate::context::Context;
-use crate::handler::{Handler, Placement};
 use crate::ledger::Plan;
 use crate::panic::caught;
 use crate::pool::{Body, CallJob, FinishJob, Job, Pool};
 use crate::registry::Registry;
-use crate::reply::{Form, Reply};
+use crate::reply::Reply;
 use crate::request::Request;
+use crate::session::method::Method;
 use crate::session::value::{Value, read};
 use crate::session::{Answer, Session};
 
@@ -39,13 +39,6 @@ pub(crate) struct Intake {
     methods: Vec<Method>,
     payload: [u8; INLINE_MAX as usize],
     scratch: Vec<u8>,
-}
-
-/// A bound method with the handler found last.
-struct Method {
-    name: Arc<str>,
-    generation: u64,
-    handler: Option<Arc<dyn Handler>>,
 }
 
 /// What a poller lends to its sessions while they are polled.
@@ -78,11 +71,11 @@ impl Intake {
     /// # Errors
     /// The violation that ends the session.
     pub(crate) fn poll(&mut self, services: &mut Services<'_>) -> Result<usize, Error> {
-        let mut work = self.poll_returns(services)?;
+        let mut work = 0;
         for lane in 0..self.requests.len() {
             work += self.poll_lane(lane, services)?;
         }
-        Ok(work)
+        Ok(work + self.poll_returns(services)?)
     }
 
     /// Arms every ring; true if one of them holds a message already.
@@ -169,41 +162,27 @@ impl Intake {
             return Err(Error::protocol(text));
         }
         self.session.lane(lane).check_credit(header.depth)?;
-        let value = Value::find(header, &self.payload[..header.payload_len as usize])?;
+        let value = match header.flags {
+            0 => Value::whole(header.payload_len),
+            _ => Value::find(header, &self.payload[..header.payload_len as usize])?,
+        };
         self.refresh_method(header.method, services.registry)?;
         let method = &self.methods[header.method as usize - 1];
-        let outcome = admit(method, header, &mut services.now);
-        let handler = match outcome {
-            Ok(handler) => handler,
-            Err(error) => {
-                return self.refuse_call(lane, header, &value, &error, position, services);
-            }
-        };
-        match value {
-            Value::Buffer(_) => self.offload(lane, header, &value, services),
-            _ if handler.placement() == Placement::Pool => {
-                self.offload(lane, header, &value, services)
-            }
-            _ => self.run_inline(lane, header, &value, position, services),
+        if let Err(error) = method.admit(header, &mut services.now) {
+            return self.refuse_call(lane, header, &value, &error, position, services);
         }
+        if method.runs_inline() && !matches!(value, Value::Buffer { .. }) {
+            return self.run_inline(lane, header, &value, position, services);
+        }
+        self.offload(lane, header, &value, services)
     }
 
     /// Finds the handler that is registered now, unless nothing has changed.
     fn refresh_method(&mut self, id: u16, registry: &Registry) -> Result<(), Error> {
         if id == 0 || usize::from(id) > self.methods.len() {
             let known = self.methods.len();
-            let unknown = |name| Method {
-                name,
-                generation: u64::MAX,
-                handler: None,
-            };
-            self.methods.extend(
-                self.session
-                    .bindings()
-                    .since(known)
-                    .into_iter()
-                    .map(unknown),
-            );
+            let names = self.session.bindings().since(known);
+            self.methods.extend(names.into_iter().map(Method::unknown));
         }
         let bound = self.methods.len();
         let method = usize::from(id)
@@ -214,11 +193,7 @@ impl Intake {
                 "method id {id} (allowed: 1 to {bound})"
             )));
         };
-        let generation = registry.generation();
-        if method.generation != generation {
-            method.handler = registry.find(&method.name);
-            method.generation = generation;
-        }
+        method.refresh(registry);
         Ok(())
     }
 
@@ -232,8 +207,8 @@ impl Intake {
         position: u64,
         services: &Services<'_>,
     ) -> Result<(), Error> {
-        if let Value::Buffer(reference) = value {
-            let lease = self.session.arena().hold(reference)?;
+        if let Some(reference) = value.reference(&self.payload) {
+            let lease = self.session.arena().hold(&reference)?;
             services.pool.free(&self.session, lease);
         }
         if error.message().len() as u64 > INLINE_MAX {
@@ -251,7 +226,7 @@ impl Intake {
         services: &Services<'_>,
     ) -> Result<(), Error> {
         let method = &self.methods[header.method as usize - 1];
-        let handler = method.handler.as_deref().expect("admitted with a handler");
+        let handler = method.handler();
         let never = AtomicBool::new(false);
         let context = Context {
             method: &method.name,
@@ -263,34 +238,39 @@ impl Intake {
         };
         let request = Request::new(value.inline(&self.payload), Codec(header.codec));
         let payload_max = self.session.limits().payload_max;
-        let mut reply = Reply::new(&mut self.scratch, None, payload_max, header.deadline);
-        let outcome = caught(|| handler.call(&context, request, &mut reply));
-        let outcome = outcome.map(|()| reply.finish());
-        self.answer_inline(lane, header, outcome, position, services)
+        let (outcome, is_no_value) = {
+            let mut reply = Reply::new(&mut self.scratch, None, payload_max, header.deadline);
+            let outcome = caught(|| handler.call(&context, request, &mut reply));
+            (outcome, reply.is_no_value())
+        };
+        match outcome {
+            Ok(()) if is_no_value => self.answer(lane, header, &Answer::no_value(), position),
+            Ok(()) if self.scratch.len() as u64 <= INLINE_MAX => {
+                self.answer(lane, header, &Answer::value(&self.scratch), position)
+            }
+            other => self.answer_at_length(lane, header, other, position, services),
+        }
     }
 
-    fn answer_inline(
+    /// Answers with an error, or with a value that does not fit a slot.
+    #[cold]
+    fn answer_at_length(
         &mut self,
         lane: u16,
         header: &SlotHeader,
-        outcome: Result<Form, Error>,
+        outcome: Result<(), Error>,
         position: u64,
         services: &Services<'_>,
     ) -> Result<(), Error> {
-        let inline_max = INLINE_MAX as usize;
         match outcome {
-            Ok(Form::Scratch) if self.scratch.len() <= inline_max => {
-                self.answer(lane, header, &Answer::value(&self.scratch), position)
-            }
-            Ok(Form::NoValue) => self.answer(lane, header, &Answer::no_value(), position),
-            Err(error) if error.message().len() <= inline_max => {
+            Err(error) if error.message().len() as u64 <= INLINE_MAX => {
                 self.answer(lane, header, &Answer::failure(&error), position)
             }
-            Ok(_) => {
+            Err(error) => self.finish_on_pool(lane, header, Err(error), services),
+            Ok(()) => {
                 let value = core::mem::take(&mut self.scratch);
                 self.finish_on_pool(lane, header, Ok(value), services)
             }
-            Err(error) => self.finish_on_pool(lane, header, Err(error), services),
         }
     }
 
@@ -316,17 +296,15 @@ impl Intake {
         services: &Services<'_>,
     ) -> Result<(), Error> {
         let method = &self.methods[header.method as usize - 1];
-        let body = match *value {
-            Value::None => Body::None,
-            Value::Inline { start, len } => {
-                let mut bytes = [0; INLINE_MAX as usize];
-                bytes[..len].copy_from_slice(&self.payload[start..start + len]);
-                Body::Inline(bytes, len)
-            }
-            Value::Buffer(reference) => {
-                let lease = self.session.arena().hold(&reference)?;
-                Body::Buffer(lease, reference.offset, reference.length)
-            }
+        let body = if let Some(value) = value.inline(&self.payload) {
+            let mut bytes = [0; INLINE_MAX as usize];
+            bytes[..value.len()].copy_from_slice(value);
+            Body::Inline(bytes, value.len())
+        } else if let Some(reference) = value.reference(&self.payload) {
+            let lease = self.session.arena().hold(&reference)?;
+            Body::Buffer(lease, reference.offset, reference.length)
+        } else {
+            Body::None
         };
         let place = self.session.lane(lane).begin(header)?;
         services.pool.submit(Job::Call(CallJob {
@@ -335,7 +313,7 @@ impl Intake {
             place,
             header: *header,
             method: Arc::clone(&method.name),
-            handler: Arc::clone(method.handler.as_ref().expect("admitted with a handler")),
+            handler: Arc::clone(method.handler()),
             body,
         }));
         Ok(())
@@ -362,27 +340,6 @@ impl Intake {
     }
 }
 
-/// Decides whether a handler runs.
-fn admit<'a>(
-    method: &'a Method,
-    header: &SlotHeader,
-    now: &mut Now,
-) -> Result<&'a Arc<dyn Handler>, Error> {
-    let Some(handler) = &method.handler else {
-        return Err(Error::not_found(&method.name));
-    };
-    if header.deadline != 0 && header.deadline <= now.get() {
-        return Err(Error::timeout());
-    }
-    let codec = Codec(header.codec);
-    if !handler.codecs().contains(&codec) {
-        let (name, allowed) = (&method.name, handler.codecs());
-        let text = format!("method {name} does not take {codec} (allowed: {allowed:?})");
-        return Err(Error::serialization(text));
-    }
-    Ok(handler)
-}
-
 fn corrupt(error: Corrupt) -> Error {
     Error::protocol(error)
 }
@@ -392,10 +349,4 @@ fn foreign(kind: u8, place: &str) -> Error {
         Code::PROTOCOL,
         &[&format_args!("slot kind {kind} in the {place}")],
     )
-}
-
-impl core::fmt::Debug for Method {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_tuple("Method").field(&self.name).finish()
-    }
 }

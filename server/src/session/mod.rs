@@ -18,6 +18,7 @@ mod calls;
 mod geometry;
 mod intake;
 mod lane;
+mod method;
 mod value;
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};

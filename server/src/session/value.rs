@@ -6,22 +6,31 @@ use outrigger_layout::buffer::{BufferRef, BufferTable};
 use outrigger_layout::limits::BUFFERS_MAX;
 use outrigger_layout::slot::{SlotHeader, TraceContext, flag};
 
-/// The value of a request.
+/// Where the value of a request is. Small enough for a register: it is made and
+/// handed on for each call.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Value {
     /// There is none.
     None,
-    /// In the payload.
-    Inline { start: usize, len: usize },
-    /// In a buffer of the client segment.
-    Buffer(BufferRef),
+    /// These bytes of the payload.
+    Inline { start: u32, len: u32 },
+    /// A buffer of the client segment, whose reference is here in the payload.
+    Buffer { reference_at: u32 },
 }
 
 impl Value {
+    /// The whole payload: that of a request without flags.
+    #[inline]
+    pub(super) fn whole(payload_len: u32) -> Self {
+        let (start, len) = (0, payload_len);
+        Self::Inline { start, len }
+    }
+
     /// Walks the prefixes of a request's payload.
     ///
     /// # Errors
     /// PROTOCOL if flags and length contradict each other: a violation.
+    #[cold]
     pub(super) fn find(header: &SlotHeader, payload: &[u8]) -> Result<Self, Error> {
         let mut at = 0;
         if header.flags & flag::DETAIL != 0 {
@@ -39,8 +48,8 @@ impl Value {
             return exactly(payload, at).map(|()| Self::None);
         }
         if header.flags & flag::BUFFERS == 0 {
-            let len = payload.len() - at;
-            return Ok(Self::Inline { start: at, len });
+            let (start, len) = (at as u32, (payload.len() - at) as u32);
+            return Ok(Self::Inline { start, len });
         }
         let table_end = at + size_of::<BufferTable>();
         let end = table_end + size_of::<BufferRef>();
@@ -51,13 +60,30 @@ impl Value {
             let text = format!("{count} buffers in a table (allowed: {BUFFERS_MAX})");
             return Err(Error::protocol(text));
         }
-        read(&payload[table_end..end], "buffer reference").map(Self::Buffer)
+        let reference_at = table_end as u32;
+        Ok(Self::Buffer { reference_at })
     }
 
     /// The bytes of a value that is in the payload.
+    #[inline]
     pub(super) fn inline<'a>(&self, payload: &'a [u8]) -> Option<&'a [u8]> {
         match *self {
-            Self::Inline { start, len } => Some(&payload[start..start + len]),
+            Self::Inline { start, len } => {
+                let (start, len) = (start as usize, len as usize);
+                Some(&payload[start..start + len])
+            }
+            _ => None,
+        }
+    }
+
+    /// The reference of a value that is in a buffer.
+    pub(super) fn reference(&self, payload: &[u8]) -> Option<BufferRef> {
+        match *self {
+            Self::Buffer { reference_at } => {
+                let start = reference_at as usize;
+                let bytes = &payload[start..start + size_of::<BufferRef>()];
+                Some(bytemuck::pod_read_unaligned(bytes))
+            }
             _ => None,
         }
     }

@@ -1,0 +1,102 @@
+//! A method that a session has bound, with what the registry has under its name.
+
+use core::fmt;
+use std::sync::Arc;
+
+use outrigger_layout::slot::SlotHeader;
+use outrigger_layout::{Codec, Error};
+
+use crate::clock::Now;
+use crate::handler::{Handler, Placement};
+use crate::registry::Registry;
+
+/// The handler found last, and what it declared then. Private to a poller.
+pub(super) struct Method {
+    pub(super) name: Arc<str>,
+    /// The registry's, when the name was looked up.
+    generation: u64,
+    handler: Option<Arc<dyn Handler>>,
+    placement: Placement,
+    /// One bit for each codec it takes.
+    codecs: [u64; 4],
+}
+
+impl Method {
+    /// A method that was never looked up.
+    pub(super) fn unknown(name: Arc<str>) -> Self {
+        Self {
+            name,
+            generation: u64::MAX,
+            handler: None,
+            placement: Placement::Inline,
+            codecs: [0; 4],
+        }
+    }
+
+    /// Finds the handler that is registered now, unless nothing has changed.
+    #[inline]
+    pub(super) fn refresh(&mut self, registry: &Registry) {
+        let generation = registry.generation();
+        if self.generation != generation {
+            self.look_up(registry, generation);
+        }
+    }
+
+    /// The generation was read before: a change meanwhile is seen at the next call.
+    #[cold]
+    fn look_up(&mut self, registry: &Registry, generation: u64) {
+        self.handler = registry.find(&self.name);
+        self.generation = generation;
+        self.codecs = [0; 4];
+        if let Some(handler) = &self.handler {
+            self.placement = handler.placement();
+            for Codec(codec) in handler.codecs() {
+                self.codecs[usize::from(codec / 64)] |= 1 << (codec % 64);
+            }
+        }
+    }
+
+    /// Decides whether the handler runs for this call.
+    ///
+    /// # Errors
+    /// NOT_FOUND, TIMEOUT or SERIALIZATION: the answer to the call.
+    #[inline]
+    pub(super) fn admit(&self, header: &SlotHeader, now: &mut Now) -> Result<(), Error> {
+        let Some(handler) = &self.handler else {
+            return Err(Error::not_found(&self.name));
+        };
+        if header.deadline != 0 && header.deadline <= now.get() {
+            return Err(Error::timeout());
+        }
+        let codec = header.codec;
+        if self.codecs[usize::from(codec / 64)] & (1 << (codec % 64)) == 0 {
+            return Err(self.foreign_codec(&**handler, Codec(codec)));
+        }
+        Ok(())
+    }
+
+    #[cold]
+    fn foreign_codec(&self, handler: &dyn Handler, codec: Codec) -> Error {
+        let (name, allowed) = (&self.name, handler.codecs());
+        let text = format!("method {name} does not take {codec} (allowed: {allowed:?})");
+        Error::serialization(text)
+    }
+
+    /// True if calls run on the poller.
+    #[inline]
+    pub(super) fn runs_inline(&self) -> bool {
+        self.placement == Placement::Inline
+    }
+
+    /// The handler. Preconditions: `admit` let a call pass.
+    #[inline]
+    pub(super) fn handler(&self) -> &Arc<dyn Handler> {
+        self.handler.as_ref().expect("admitted with a handler")
+    }
+}
+
+impl fmt::Debug for Method {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Method").field(&self.name).finish()
+    }
+}
