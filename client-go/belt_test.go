@@ -9,8 +9,22 @@ import (
 )
 
 func TestBeltFindsAReplyThatNobodyRangForAndCountsIt(t *testing.T) {
-	_, _, c := pair(t, fakeserver.Options{Tamper: fakeserver.Tamper{Mute: true}}, WithWait(WaitBlock))
-	if _, err := c.Call(testContext(t), "echo", pattern(10)); err != nil {
+	calls := make(chan *fakeserver.Call, 1)
+	_, _, c := pair(t, fakeserver.Options{
+		Tamper: fakeserver.Tamper{Mute: true},
+		Handlers: map[string]fakeserver.Handler{
+			"keep": func(call *fakeserver.Call) { calls <- call },
+		},
+	}, WithWait(WaitBlock))
+	result := make(chan error, 1)
+	go func() {
+		_, err := c.Call(testContext(t), "keep", pattern(10))
+		result <- err
+	}()
+	call := receive(t, calls)
+	eventually(t, "the caller sleeps", func() bool { return c.Stats().Sleeps == 1 })
+	call.Reply(nil)
+	if err := receive(t, result); err != nil {
 		t.Fatal(err)
 	}
 	if stats := c.Stats(); stats.BeltDefects != 1 {

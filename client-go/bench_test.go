@@ -72,7 +72,8 @@ func BenchmarkRing(b *testing.B) {
 		for !l.replies.Ready() {
 			ring.Pause()
 		}
-		if found, err := l.replies.Peek(&header); !found || err != nil || header.Correlation != correlation {
+		if found, err := l.replies.Peek(&header); !found || err != nil ||
+			header.Correlation != correlation {
 			b.Fatal(found, err, header)
 		}
 		l.replies.Copy(into)
@@ -101,7 +102,8 @@ func BenchmarkSoftware(b *testing.B) {
 			b.Fatal(err)
 		}
 		header := abi.SlotHeader{
-			Kind: abi.KindCall, Method: id, Correlation: r.correlation, Deadline: c.clock.deadlineNs(ctx),
+			Kind: abi.KindCall, Method: id, Correlation: r.correlation,
+			Deadline: c.clock.deadlineNs(ctx),
 		}
 		if err := c.send(ctx, r, &header, payload); err != nil {
 			b.Fatal(err)
@@ -127,7 +129,8 @@ func BenchmarkCallIntoParallel(b *testing.B) {
 			b.RunParallel(func(pb *testing.PB) {
 				payload, dst := pattern(32), make([]byte, 32)
 				for pb.Next() {
-					if _, err := c.CallInto(context.Background(), "echo", payload, dst); err != nil {
+					_, err := c.CallInto(context.Background(), "echo", payload, dst)
+					if err != nil {
 						b.Error(err)
 						return
 					}

@@ -5,6 +5,13 @@ import (
 	"time"
 )
 
+// The waits of these tests: a near miss, a lost spin, an idle client.
+const (
+	nearMiss = 80 * time.Microsecond
+	lostSpin = 250 * time.Microsecond
+	longIdle = time.Second
+)
+
 func newBudget(policy WaitPolicy) *budget {
 	b := &budget{}
 	b.init(policy)
@@ -12,58 +19,61 @@ func newBudget(policy WaitPolicy) *budget {
 	return b
 }
 
-func TestBudgetGrowsOnANearMissAndShrinksOnLongWaits(t *testing.T) {
+func TestIdlenessEndsSpinningAndNearMissesBringItBack(t *testing.T) {
 	b := newBudget(WaitHybrid)
-	const long = time.Second
-	want := []time.Duration{25 * time.Microsecond, 12500 * time.Nanosecond, 0, 0}
-	for i, allowed := range want {
-		b.slept(long)
-		if got := time.Duration(b.currentNs.Load()); got != allowed {
-			t.Errorf("after %d long waits: %v, want %v", i+1, got, allowed)
+	b.slept(longIdle)
+	if got := b.allowance(); got != 0 {
+		t.Errorf("after an idle wait: %v, want 0", got)
+	}
+	for want := budgetStart; want < hybridMax; want *= 2 {
+		b.slept(nearMiss)
+		if got := b.allowance(); got != want {
+			t.Errorf("after a near miss: %v, want %v", got, want)
 		}
 	}
-	for _, allowed := range []time.Duration{budgetStart, 2 * budgetStart, 4 * budgetStart, hybridMax, hybridMax} {
-		b.slept(hybridMax)
-		if got := b.allowance(); got != allowed {
-			t.Errorf("after a near miss: %v, want %v", got, allowed)
-		}
-	}
-}
-
-func TestOneLongWaitAmongWinsChangesNothing(t *testing.T) {
-	b := newBudget(WaitHybrid)
-	for range trustMax {
-		b.won()
-	}
-	b.slept(time.Second)
+	b.slept(nearMiss)
+	b.slept(nearMiss)
 	if got := b.allowance(); got != hybridMax {
-		t.Errorf("%v, want %v", got, hybridMax)
-	}
-	for range trustMax / trustLoss {
-		b.slept(time.Second)
-	}
-	if got := b.allowance(); got != hybridMax/2 {
-		t.Errorf("after many: %v, want %v", got, hybridMax/2)
+		t.Errorf("after many near misses: %v, want %v", got, hybridMax)
 	}
 }
 
-func TestBudgetOfZeroProbesNowAndThen(t *testing.T) {
+func TestLostSpinsPauseSpinningForLongerEachTime(t *testing.T) {
 	b := newBudget(WaitHybrid)
-	for b.currentNs.Load() > 0 {
-		b.slept(time.Second)
-	}
-	probes := 0
-	for range 3 * probeEvery {
-		if b.allowance() == hybridMax {
-			probes++
+	for _, pause := range []int{pauseMin, 2 * pauseMin, 4 * pauseMin} {
+		for b.allowance() == 0 { // grows again, if it was lost before
+			b.slept(nearMiss)
 		}
-	}
-	if probes != 3 {
-		t.Errorf("%d probes in %d calls, want 3", probes, 3*probeEvery)
+		b.slept(lostSpin)
+		for i := range pause {
+			if b.slept(nearMiss); b.allowance() != 0 {
+				t.Fatalf("spins again after %d sleeps, want %d", i+1, pause)
+			}
+		}
+		if b.slept(nearMiss); b.allowance() != budgetStart {
+			t.Errorf("after a pause of %d: %v, want %v", pause, b.allowance(), budgetStart)
+		}
 	}
 	b.won()
-	if got := b.allowance(); got != budgetStart {
-		t.Errorf("after a probe that won: %v, want %v", got, budgetStart)
+	b.slept(lostSpin) // costs the trust of that win
+	b.slept(lostSpin)
+	if got := b.pause.Load(); got != pauseMin {
+		t.Errorf("after a win a pause of %d, want %d", got, pauseMin)
+	}
+}
+
+func TestOneLostSpinAmongWinsChangesNothing(t *testing.T) {
+	b := newBudget(WaitHybrid)
+	for range 2 * trustMax {
+		b.won()
+	}
+	for i := range trustMax / trustLoss {
+		if b.slept(lostSpin); b.allowance() != hybridMax {
+			t.Errorf("after %d lost spins: %v, want %v", i+1, b.allowance(), hybridMax)
+		}
+	}
+	if b.slept(lostSpin); b.allowance() != 0 {
+		t.Errorf("without trust: %v, want 0", b.allowance())
 	}
 }
 
@@ -72,8 +82,8 @@ func TestFixedPoliciesDoNotAdapt(t *testing.T) {
 		b := newBudget(policy)
 		for range 100 {
 			b.won()
-			b.slept(time.Second)
-			b.slept(time.Nanosecond)
+			b.slept(longIdle)
+			b.slept(nearMiss)
 			if got := b.allowance(); got != want {
 				t.Fatalf("policy %d: %v, want %v", policy, got, want)
 			}

@@ -100,6 +100,9 @@ func (c *Conn) abandon(r *record, err error) error {
 	if r.answer.ended == nil {
 		if r.word.Load()&awaitsGrant == 0 {
 			c.counters.lateReplies.Add(1)
+			c.token.Lock()
+			c.replies-- // its reader could not know
+			c.token.Unlock()
 		}
 		if r.answer.extent != nil {
 			c.giveBack(r.correlation, &r.answer.ref)

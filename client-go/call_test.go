@@ -32,7 +32,10 @@ func TestEveryPayloadSizeComesBackFB18(t *testing.T) {
 			payload := pattern(size)
 			reply, err := c.Call(testContext(t), "echo", payload)
 			if err != nil || !bytes.Equal(reply, payload) {
-				t.Fatalf("policy %d, %d bytes: %d bytes back, error %v", policy, size, len(reply), err)
+				t.Fatalf(
+					"policy %d, %d bytes: %d bytes back, error %v", policy, size, len(reply),
+					err,
+				)
 			}
 		}
 		eventually(t, "all buffers are back", func() bool {
@@ -99,10 +102,12 @@ func TestMethodNamesAreCheckedBeforeAnythingIsSentFB13(t *testing.T) {
 	}{
 		{"", "outrigger: null_pointer: null pointer received"},
 		{string(bytes.Repeat([]byte("n"), 256)),
-			"outrigger: invalid_argument: invalid argument: method name of 256 bytes (maximum 255)"},
+			"outrigger: invalid_argument: invalid argument: " +
+				"method name of 256 bytes (maximum 255)"},
 		{"\xff", "outrigger: invalid_utf8: invalid UTF-8 in method name"},
 	} {
-		if _, err := c.Call(testContext(t), test.method, nil); err == nil || err.Error() != test.text {
+		if _, err := c.Call(testContext(t), test.method, nil); err == nil ||
+			err.Error() != test.text {
 			t.Errorf("%.10q: %v", test.method, err)
 		}
 	}
@@ -124,7 +129,8 @@ func TestPayloadAboveTheLimitSendsNothing(t *testing.T) {
 	if !errors.Is(err, ErrBufferTooSmall) || err.Error() != want {
 		t.Error(err)
 	}
-	if reply, err := c.Call(testContext(t), "echo", make([]byte, 5000)); err != nil || len(reply) != 5000 {
+	if reply, err := c.Call(testContext(t), "echo", make([]byte, 5000)); err != nil ||
+		len(reply) != 5000 {
 		t.Errorf("payload at the limit: %d bytes, error %v", len(reply), err)
 	}
 	if calls, _, _, _ := session.Tally(); calls != 1 {
@@ -152,12 +158,14 @@ func TestContextThatIsDoneSendsNothing(t *testing.T) {
 	_, session, c := pair(t, fakeserver.Options{})
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	if _, err := c.Call(ctx, "echo", nil); !errors.Is(err, ErrCancelled) || !errors.Is(err, context.Canceled) {
+	if _, err := c.Call(ctx, "echo", nil); !errors.Is(err, ErrCancelled) ||
+		!errors.Is(err, context.Canceled) {
 		t.Error(err)
 	}
 	ctx, cancel = context.WithDeadline(context.Background(), time.Now().Add(-time.Second))
 	defer cancel()
-	if _, err := c.Call(ctx, "echo", nil); !errors.Is(err, ErrTimeout) || !errors.Is(err, context.DeadlineExceeded) {
+	if _, err := c.Call(ctx, "echo", nil); !errors.Is(err, ErrTimeout) ||
+		!errors.Is(err, context.DeadlineExceeded) {
 		t.Error(err)
 	}
 	if calls, _, _, _ := session.Tally(); calls != 0 {
@@ -199,7 +207,9 @@ func TestManyCallersShareOneSession(t *testing.T) {
 				want := pattern(1 + (caller*each+i)%400)
 				reply, err := c.Call(testContext(t), "echo", want)
 				if err != nil || !bytes.Equal(reply, want) {
-					failures <- fmt.Errorf("caller %d, call %d: %d bytes, %w", caller, i, len(reply), err)
+					failures <- fmt.Errorf(
+						"caller %d, call %d: %d bytes, %w", caller, i, len(reply), err,
+					)
 					return
 				}
 			}
@@ -215,7 +225,8 @@ func TestManyCallersShareOneSession(t *testing.T) {
 	if calls != callers*each || peak > 16 {
 		t.Errorf("%d calls arrived (want %d), %d at once (maximum 16)", calls, callers*each, peak)
 	}
-	if stats := c.Stats(); stats.Calls != callers*each || stats.Replies != callers*each || stats.InFlight != 0 {
+	if stats := c.Stats(); stats.Calls != callers*each || stats.Replies != callers*each ||
+		stats.InFlight != 0 {
 		t.Errorf("%+v", stats)
 	}
 }

@@ -19,13 +19,16 @@ func TestDeadlineEndsTheCallAndTellsTheServer(t *testing.T) {
 		defer cancel()
 		_, err := c.Call(ctx, "never", nil)
 		if !errors.Is(err, ErrTimeout) || !errors.Is(err, context.DeadlineExceeded) ||
-			!errors.Is(err, os.ErrDeadlineExceeded) || err.Error() != "outrigger: timeout: operation timed out" {
+			!errors.Is(
+				err, os.ErrDeadlineExceeded,
+			) || err.Error() != "outrigger: timeout: operation timed out" {
 			t.Error(err)
 		}
 		eventually(t, "the cancel has arrived and the late reply is read", func() bool {
 			_, cancels, _, _ := session.Tally()
 			stats := c.Stats()
-			return cancels == 1 && stats.LateReplies == 1 && stats.AbandonedInFlight == 0 && stats.InFlight == 0
+			return cancels == 1 && stats.LateReplies == 1 && stats.AbandonedInFlight == 0 &&
+				stats.InFlight == 0
 		})
 	}
 }
@@ -44,7 +47,8 @@ func TestCancelEndsTheCallAtOnceAndKeepsItsCredit(t *testing.T) {
 	}()
 	call := receive(t, calls)
 	cancel()
-	if err := receive(t, result); !errors.Is(err, ErrCancelled) || !errors.Is(err, context.Canceled) {
+	if err := receive(t, result); !errors.Is(err, ErrCancelled) ||
+		!errors.Is(err, context.Canceled) {
 		t.Error(err)
 	}
 	if stats := c.Stats(); stats.AbandonedInFlight != 1 || stats.InFlight != 1 {
@@ -94,7 +98,8 @@ func TestLateLargeReplyGoesBackToTheServer(t *testing.T) {
 	eventually(t, "the lent buffer is back", func() bool {
 		_, _, _, buffers := session.Tally()
 		stats := c.Stats()
-		return buffers == 0 && stats.LateReplies == 1 && stats.BuffersHeld == 0 && stats.InFlight == 0
+		return buffers == 0 && stats.LateReplies == 1 && stats.BuffersHeld == 0 &&
+			stats.InFlight == 0
 	})
 }
 
@@ -112,9 +117,13 @@ func TestProgressIsNoAnswer(t *testing.T) {
 }
 
 func TestPositionsInRepliesAreEnoughToNeverFillARing(t *testing.T) {
-	_, _, c := pair(t, fakeserver.Options{Credits: 1, Tamper: fakeserver.Tamper{HidePosition: true}})
+	_, _, c := pair(t, fakeserver.Options{
+		Credits: 1, Tamper: fakeserver.Tamper{HidePosition: true},
+	})
 	for i := range 300 {
-		ctx, cancel := context.WithTimeout(context.Background(), time.Duration(i%4)*50*time.Microsecond)
+		ctx, cancel := context.WithTimeout(
+			context.Background(), time.Duration(i%4)*50*time.Microsecond,
+		)
 		if i%4 == 3 {
 			cancel()
 			ctx, cancel = context.WithTimeout(context.Background(), patience)
@@ -135,7 +144,9 @@ func TestCancelsAtAnyMomentLeaveNothingBehind(t *testing.T) {
 		go func() {
 			size := []int{10, 5000}[caller%2]
 			for i := range 100 {
-				ctx, cancel := context.WithTimeout(context.Background(), time.Duration(i*caller)*time.Microsecond)
+				ctx, cancel := context.WithTimeout(
+					context.Background(), time.Duration(i*caller)*time.Microsecond,
+				)
 				_, err := c.Call(ctx, "echo", make([]byte, size))
 				cancel()
 				if err != nil && !errors.Is(err, ErrTimeout) {
@@ -154,7 +165,8 @@ func TestCancelsAtAnyMomentLeaveNothingBehind(t *testing.T) {
 	eventually(t, "everything is back", func() bool {
 		stats := c.Stats()
 		_, _, _, buffers := session.Tally()
-		return stats.InFlight == 0 && stats.AbandonedInFlight == 0 && stats.BuffersHeld == 0 && buffers == 0
+		return stats.InFlight == 0 && stats.AbandonedInFlight == 0 && stats.BuffersHeld == 0 &&
+			buffers == 0
 	})
 	if stats := c.Stats(); stats.Calls != stats.Replies+stats.LateReplies {
 		t.Errorf("%+v", stats)

@@ -42,7 +42,8 @@ func TestDialSaysWhatIsWrongWithItsArguments(t *testing.T) {
 
 func TestDialOfNoServerKeepsTheSystemsError(t *testing.T) {
 	_, err := Dial(context.Background(), "unix://"+filepath.Join(t.TempDir(), "nobody"))
-	if !errors.Is(err, fs.ErrNotExist) || !strings.HasPrefix(err.Error(), "outrigger: dial unix:///") {
+	if !errors.Is(err, fs.ErrNotExist) ||
+		!strings.HasPrefix(err.Error(), "outrigger: dial unix:///") {
 		t.Error(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())

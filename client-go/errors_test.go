@@ -17,11 +17,17 @@ func TestErrorsMatchByCodeAndTheStandardLibrarysNames(t *testing.T) {
 		err  error
 		want []error
 	}{
-		{failure(CodeTimeout), []error{ErrTimeout, context.DeadlineExceeded, os.ErrDeadlineExceeded}},
+		{
+			failure(CodeTimeout),
+			[]error{ErrTimeout, context.DeadlineExceeded, os.ErrDeadlineExceeded},
+		},
 		{failure(CodeCancelled), []error{ErrCancelled, context.Canceled}},
 		{failure(CodePeerGone, "x"), []error{ErrPeerGone, io.ErrUnexpectedEOF}},
 		{failure(CodeNotImplemented, "x"), []error{ErrNotImplemented, errors.ErrUnsupported}},
-		{fmt.Errorf("wrapped: %w", failure(CodeNotFound, "x")), []error{ErrNotFound, failure(CodeNotFound, "x")}},
+		{
+			fmt.Errorf("wrapped: %w", failure(CodeNotFound, "x")),
+			[]error{ErrNotFound, failure(CodeNotFound, "x")},
+		},
 		{ErrClosed, []error{net.ErrClosed}},
 	} {
 		for _, want := range test.want {
@@ -30,8 +36,10 @@ func TestErrorsMatchByCodeAndTheStandardLibrarysNames(t *testing.T) {
 			}
 		}
 	}
-	for _, other := range []error{ErrNotFound, context.Canceled, failure(CodeTimeout, "x"), io.EOF} {
-		if errors.Is(&Error{Code: CodeTimeout, Message: "other"}, other) && other != error(ErrTimeout) {
+	others := []error{ErrNotFound, context.Canceled, failure(CodeTimeout, "x"), io.EOF}
+	for _, other := range others {
+		if errors.Is(&Error{Code: CodeTimeout, Message: "other"}, other) &&
+			other != error(ErrTimeout) {
 			t.Errorf("a timeout is %v", other)
 		}
 	}

@@ -65,8 +65,10 @@ func TestHangUpEndsEveryCallWithPeerGone(t *testing.T) {
 func TestHangUpStillDeliversWhatWasAnswered(t *testing.T) {
 	calls := make(chan *fakeserver.Call, 1)
 	_, session, c := pair(t, fakeserver.Options{
-		Handlers: map[string]fakeserver.Handler{"keep": func(call *fakeserver.Call) { calls <- call }},
-		Tamper:   fakeserver.Tamper{Mute: true},
+		Handlers: map[string]fakeserver.Handler{
+			"keep": func(call *fakeserver.Call) { calls <- call },
+		},
+		Tamper: fakeserver.Tamper{Mute: true},
 	}, WithWait(WaitBlock))
 	result := make(chan error, 1)
 	go func() {
@@ -244,13 +246,16 @@ func TestCloseDuringCallsLeavesNothing(t *testing.T) {
 				defer callers.Done()
 				payload := pattern([]int{10, 300, 70_000}[caller%3])
 				for {
-					ctx, cancel := context.WithTimeout(context.Background(), time.Duration(caller+1)*time.Millisecond)
+					ctx, cancel := context.WithTimeout(
+						context.Background(), time.Duration(caller+1)*time.Millisecond,
+					)
 					reply, err := c.Call(ctx, "echo", payload)
 					cancel()
 					if errors.Is(err, net.ErrClosed) {
 						return
 					}
-					if err == nil && !bytes.Equal(reply, payload) || err != nil && !errors.Is(err, ErrTimeout) {
+					if err == nil && !bytes.Equal(reply, payload) || err != nil &&
+						!errors.Is(err, ErrTimeout) {
 						t.Errorf("%d bytes, error %v", len(reply), err)
 						return
 					}

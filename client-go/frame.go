@@ -38,7 +38,9 @@ func (f *frameReader) handshake() (abi.HandshakePrefix, []byte, error) {
 	}
 	prefix.Decode(f.buffer[:])
 	if prefix.Magic != abi.FrameMagic {
-		return prefix, nil, violation("frame magic %#x (allowed: %#x)", prefix.Magic, abi.FrameMagic)
+		return prefix, nil, violation(
+			"frame magic %#x (allowed: %#x)", prefix.Magic, abi.FrameMagic,
+		)
 	}
 	if prefix.Length < abi.HandshakePrefixSize || prefix.Length > abi.LimitFrameMax {
 		return prefix, nil, violation("frame of %d bytes (allowed: %d to %d)",

@@ -55,7 +55,11 @@ func handlers() map[string]fakeserver.Handler {
 		"fail": func(c *fakeserver.Call) {
 			c.Fail(abi.CodeHandlerError, abi.CodeHandlerError.Message(string(c.Payload)))
 		},
-		"panic": func(c *fakeserver.Call) { c.Fail(abi.CodePanic, abi.CodePanic.Message("kaboom")) },
+		"panic": func(c *fakeserver.Call) {
+			c.Fail(
+				abi.CodePanic, abi.CodePanic.Message("kaboom"),
+			)
+		},
 		// never answers only to its cancellation.
 		"never": func(c *fakeserver.Call) {
 			cancelled := c.Cancelled
@@ -110,7 +114,9 @@ func dialTest(t testing.TB, path string, options ...Option) *Conn {
 }
 
 // pair is a server and a client of it.
-func pair(t testing.TB, options fakeserver.Options, opts ...Option) (*fakeserver.Server, *fakeserver.Session, *Conn) {
+func pair(
+	t testing.TB, options fakeserver.Options, opts ...Option,
+) (*fakeserver.Server, *fakeserver.Session, *Conn) {
 	t.Helper()
 	server := start(t, options)
 	c := dialTest(t, server.Path, opts...)

@@ -11,7 +11,7 @@ import (
 type WaitPolicy uint8
 
 const (
-	// WaitHybrid spins for up to 50 microseconds, less where that has not paid
+	// WaitHybrid spins for up to 200 microseconds, less where that has not paid
 	// lately, and then sleeps. It is the default.
 	WaitHybrid WaitPolicy = iota
 	// WaitSpin spins for up to 20 milliseconds before it sleeps: the lowest

@@ -161,7 +161,7 @@ func checkRing(d *abi.RingDescriptor, w *abi.Welcome) error {
 func checkSpan(offset, length, segment uint64) error {
 	if offset%abi.LimitLine != 0 || offset < abi.LimitPage ||
 		offset > segment || length > segment-offset {
-		return violation("ring span of %d bytes at offset %d (allowed: multiples of %d from %d to %d)",
+		return violation("ring span of %d bytes at offset %d (multiples of %d from %d to %d)",
 			length, offset, abi.LimitLine, abi.LimitPage, segment)
 	}
 	return nil

@@ -34,7 +34,8 @@ pub fn check(programs: &Programs) -> Result<String, String> {
     thread::sleep(WATCH);
     let ticks = pair.ticks() - before;
     let text = format!(
-        "idle: {ticks} ticks (utime + stime) of both processes in {} s (allowed: below {TICKS_MAX})",
+        "idle: {ticks} ticks (utime + stime) of both processes in {} s \
+         (allowed: below {TICKS_MAX})",
         WATCH.as_secs()
     );
     if ticks < TICKS_MAX {

@@ -25,7 +25,8 @@ pub fn lines(plan: &Plan, results: &Results, load: f64) -> Vec<String> {
             HYBRID_MAX.as_micros()
         ),
         format!(
-            "pinning  floor: two threads, on CPUs {first} and {second}; echo: the calling thread on \
+            "pinning  floor: two threads, on CPUs {first} and {second}; \
+             echo: the calling thread on \
              CPU {first}, the poller on CPU {second}"
         ),
         format!(

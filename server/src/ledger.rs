@@ -2,8 +2,8 @@
 //! in private memory.
 //!
 //! ```text
-//!   Free ── grant ──▶ Granted (client writes) ── hold ──▶ Held (server reads) ── free ──▶ Free
-//!   Free ── fill ───▶ Filled (server writes) ─── lend ──▶ Lent (client reads) ── give back ──▶ Free
+//!   Free ─ grant ─▶ Granted (client writes) ─ hold ─▶ Held (server reads) ─ free ─▶ Free
+//!   Free ─ fill ──▶ Filled (server writes) ── lend ─▶ Lent (client reads) ─ give back ─▶ Free
 //!   Granted ── give back ──▶ Free      Filled ── free ──▶ Free
 //! ```
 //!

@@ -52,7 +52,8 @@ impl core::fmt::Display for BindError {
             Self::Configuration(error) => write!(f, "{error}"),
             Self::TooLong { len } => write!(
                 f,
-                "socket path of {len} bytes (maximum {PATH_MAX}): choose a folder with a shorter name"
+                "socket path of {len} bytes (maximum {PATH_MAX}): \
+                 choose a folder with a shorter name"
             ),
             Self::Live { path } => write!(
                 f,

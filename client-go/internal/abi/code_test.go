@@ -4,8 +4,9 @@ import "testing"
 
 func TestUnlistedCodeIsShownByItsNumber(t *testing.T) {
 	for code, want := range map[Code]string{
-		CodeOk: "ok", CodeNotFound: "not_found", CodeUnknown: "unknown", CodeStaleWarn: "stale_warn",
-		24: "error_24", 63: "error_63", 65535: "error_65535",
+		CodeOk: "ok", CodeNotFound: "not_found", CodeUnknown: "unknown",
+		CodeStaleWarn: "stale_warn",
+		24:            "error_24", 63: "error_63", 65535: "error_65535",
 	} {
 		if got := code.String(); got != want {
 			t.Errorf("%d: %q, want %q", uint16(code), got, want)

@@ -5,6 +5,7 @@ package fakeserver
 import (
 	"fmt"
 	"io"
+	"math/bits"
 	"net"
 	"os"
 	"sync/atomic"
@@ -76,8 +77,9 @@ func (s *Server) build(socket *net.UnixConn, lanes int) (*Session, []int, error)
 		describe(abi.RingRequest, lane, capacity, abi.LimitSlotStride, abi.SideClient)
 		describe(abi.RingReply, lane, capacity, abi.LimitSlotStride, abi.SideServer)
 	}
-	describe(abi.RingGrant, 0, capacity*lanes, abi.LimitOwnershipStride, abi.SideServer)
-	describe(abi.RingReturn, 0, 8*capacity*lanes, abi.LimitOwnershipStride, abi.SideClient)
+	shared := capacity << bits.Len(uint(lanes-1)) // of all lanes, a power of two
+	describe(abi.RingGrant, 0, shared, abi.LimitOwnershipStride, abi.SideServer)
+	describe(abi.RingReturn, 0, 8*shared, abi.LimitOwnershipStride, abi.SideClient)
 	for _, kind := range []uint16{abi.RingCallback, abi.RingAnswer, abi.RingEvent} {
 		rings = append(rings, abi.RingDescriptor{Kind: kind})
 	}

@@ -43,24 +43,27 @@ type ledger struct {
 	mu      sync.Mutex
 	extents []*extent
 	nextID  uint64
+	closed  bool
 }
 
 func (l *ledger) init(session *Session) { l.session = session }
 
 // allocate finds or makes a free buffer and waits until the client has mapped it.
-func (l *ledger) allocate(side uint32, length uint64, state bufferState) (*extent, abi.BufferRef, bool) {
+func (l *ledger) allocate(
+	side uint32, length uint64, state bufferState,
+) (*extent, abi.BufferRef, bool) {
 	bufferLen := uint64(abi.LimitBufferMin)
 	for bufferLen < length {
 		bufferLen *= 2
 	}
 	l.mu.Lock()
 	e, index := l.find(side, bufferLen)
-	if e == nil {
+	if e == nil && !l.closed {
 		e = l.announce(side, bufferLen)
-		if e == nil {
-			l.mu.Unlock()
-			return nil, abi.BufferRef{}, false
-		}
+	}
+	if e == nil {
+		l.mu.Unlock()
+		return nil, abi.BufferRef{}, false
 	}
 	e.state[index] = state
 	e.generation[index]++
@@ -301,6 +304,7 @@ func (l *ledger) out() (count int) {
 func (l *ledger) free() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.closed = true
 	for _, e := range l.extents {
 		_ = unix.Munmap(e.memory)
 		e.memory = nil

@@ -242,7 +242,8 @@ func (c *Call) Progress() {
 	defer s.mu.Unlock()
 	if !s.ended {
 		s.push(c.lane, abi.SlotHeader{
-			Kind: abi.KindProgress, Code: uint16(abi.CodeStaleWarn), Correlation: c.Header.Correlation,
+			Kind: abi.KindProgress, Code: uint16(abi.CodeStaleWarn),
+			Correlation: c.Header.Correlation,
 		}, []byte("still running after 5 ms"))
 	}
 }

@@ -23,7 +23,8 @@ func heapRing(capacity, stride uint32) (*Producer, *Consumer, Memory) {
 
 func push(t *testing.T, p *Producer, correlation uint64, payload string) (ring bool) {
 	t.Helper()
-	if err := p.Stage(&abi.SlotHeader{Kind: 1, Correlation: correlation}, []byte(payload)); err != nil {
+	header := abi.SlotHeader{Kind: 1, Correlation: correlation}
+	if err := p.Stage(&header, []byte(payload)); err != nil {
 		t.Fatal(err)
 	}
 	return p.Publish()
@@ -131,7 +132,8 @@ func TestImpossiblePositionIsAnError(t *testing.T) {
 	var impossible *ImpossibleError
 	p, _, memory := heapRing(4, 64)
 	push(t, p, 0, "x")
-	if err := p.Learn(2); !errors.As(err, &impossible) || impossible.Seen != 2 || impossible.Highest != 1 {
+	if err := p.Learn(2); !errors.As(err, &impossible) || impossible.Seen != 2 ||
+		impossible.Highest != 1 {
 		t.Errorf("error %v", err)
 	}
 	for i := range uint64(3) {

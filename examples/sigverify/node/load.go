@@ -21,7 +21,8 @@ type timing struct {
 // load repeats all vectors from so many goroutines for that long. Each verdict
 // is compared as in the main run: a wrong answer is not a fast one.
 func load(
-	ctx context.Context, verify verifyFunc, vectors []vector, goroutines int, duration time.Duration,
+	ctx context.Context, verify verifyFunc, vectors []vector,
+	goroutines int, duration time.Duration,
 ) (timing, error) {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
@@ -33,7 +34,8 @@ func load(
 		workers.Go(func() {
 			// Each goroutine begins elsewhere, so that they do not run in step.
 			offset := index * len(vectors) / goroutines
-			if err := parts[index].repeat(ctx, verify, vectors, offset, start.Add(duration)); err != nil {
+			end := start.Add(duration)
+			if err := parts[index].repeat(ctx, verify, vectors, offset, end); err != nil {
 				stop(err)
 			}
 		})

@@ -16,7 +16,7 @@ type report struct {
 
 // print writes the tables and the verdict, in the order of the run.
 func (r *report) print(out io.Writer) {
-	fmt.Fprintf(out, "\n%-34s%-24s%9s%9s%10s%12s\n",
+	fmt.Fprintf(out, "\n%-33s%-23s%8s%7s%10s%12s\n",
 		"Wycheproof file", "algorithm", "vectors", "agree", "disagree", "acceptable")
 	for index, from := range r.suites {
 		printTally(out, from.file, from.algorithm, r.checks[index])
@@ -38,7 +38,7 @@ func (r *report) print(out io.Writer) {
 }
 
 func printTally(out io.Writer, file, algorithm string, counts tally) {
-	fmt.Fprintf(out, "%-34s%-24s%9d%9d%10d%12d\n",
+	fmt.Fprintf(out, "%-33s%-23s%8d%7d%10d%12d\n",
 		file, algorithm, counts.total(), counts.agree, counts.disagree, counts.acceptable)
 }
 
@@ -78,7 +78,7 @@ func (r *report) verdict() string {
 	if r.passed() {
 		word = "PASS"
 	}
-	return fmt.Sprintf("verdict: %s (%d of %d vectors disagree, %d of %d timed calls disagree, "+
-		"%d of %d flips undetected)", word, r.checked().disagree, r.checked().total(),
+	return fmt.Sprintf("verdict: %s (disagree: %d of %d vectors, %d of %d timed calls; "+
+		"undetected: %d of %d flips)", word, r.checked().disagree, r.checked().total(),
 		wrong, calls, r.control.total()-r.control.disagree, r.control.total())
 }

@@ -24,15 +24,15 @@ func sample() *report {
 func Example_report() {
 	sample().print(os.Stdout)
 	// Output:
-	// Wycheproof file                   algorithm                 vectors    agree  disagree  acceptable
-	// ed25519_test.json                 ed25519                       151      150         0           1
-	// all                                                             151      150         0           1
+	// Wycheproof file                  algorithm               vectors  agree  disagree  acceptable
+	// ed25519_test.json                ed25519                     151    150         0           1
+	// all                                                          151    150         0           1
 	//
 	// goroutines     calls  seconds   calls/s    p50 µs    p99 µs    p99.9 µs  disagree
 	//         64         2      2.0         1        25      1500        1500         0
 	//
 	// control: 88 of 88 flipped signatures detected
-	// verdict: PASS (0 of 151 vectors disagree, 0 of 2 timed calls disagree, 0 of 88 flips undetected)
+	// verdict: PASS (disagree: 0 of 151 vectors, 0 of 2 timed calls; undetected: 0 of 88 flips)
 }
 
 func TestReportFailsOnAnyDisagreement(t *testing.T) {
