@@ -104,7 +104,9 @@ func (c *Conn) find(correlation, what uint64) (r *record, generation uint64) {
 
 // bury frees a record whose owner abandoned it and whose answer was read.
 func (c *Conn) bury(r *record) {
-	r.move(stateAbandoned, stateSettled)
+	if !r.move(stateAbandoned, stateSettled) {
+		return // its owner withdrew the message, and frees it
+	}
 	c.abandoned.Add(-1)
 	c.unwatch()
 	c.release(r)

@@ -136,7 +136,7 @@ func (c *Conn) sweep(end error) {
 			// Nobody else writes the answer of an open record without the token.
 			r.answer.ended = end
 			if !r.settle(word >> generationShift) {
-				c.bury(r) // abandoned just now
+				c.bury(r) // abandoned just now, or withdrawn
 			}
 		}
 	}
