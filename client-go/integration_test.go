@@ -159,7 +159,8 @@ func TestDeathOfTheServerEndsEveryCallInFlight(t *testing.T) {
 				t.Errorf("%v", err)
 			}
 		}
-		if _, err := c.Call(context.Background(), "outrigger.echo", nil); !errors.Is(err, ErrPeerGone) {
+		_, err := c.Call(context.Background(), "outrigger.echo", nil)
+		if !errors.Is(err, ErrPeerGone) {
 			t.Errorf("later: %v", err)
 		}
 	}, "--workers", "8")

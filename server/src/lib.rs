@@ -24,7 +24,7 @@
 //! ```
 //!
 //! [`Server`] owns one control thread (sockets, timers), some pollers (rings)
-//! and some workers (handlers that may block or are large). A [`session`] is one
+//! and some workers (handlers that may block or are large). A session is one
 //! client: its segments, lanes, buffers and bindings, all gone when it ends.
 
 mod builder;
