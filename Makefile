@@ -1,7 +1,8 @@
 # Two commands do everything: `make demo` runs the example on real input, `make
 # test` passes all tests. The others are for those who change the code.
 #
-# Needs: cargo (Rust 1.88 or newer) and go (1.25 or newer), on Linux. Everything
+# Needs: cargo (Rust 1.88 or newer) and go (1.26.4 or newer, or one that may fetch
+# it: the demo's test vectors ask for that), on Linux. Everything
 # else is fetched by the two, or by a target that says so.
 
 SHELL := /bin/bash

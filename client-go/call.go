@@ -16,15 +16,18 @@ import (
 // told; the handler may have run.
 //
 // Errors: what the server answered, as *Error; ErrBufferTooSmall for a payload
-// above the session's limit; ErrNullPointer for an empty method name;
+// above the session's limit; ErrNullPointer for an empty method name,
+// ErrInvalidArgument for one above 255 bytes; ErrResourceExhausted if no buffer
+// could be had for a large payload; ErrProtocol if the session broke;
 // ErrPeerGone if the server is gone, ErrShuttingDown if it takes no new calls,
 // ErrClosed after Close.
 func (c *Conn) Call(ctx context.Context, method string, payload []byte) ([]byte, error) {
 	return c.invoke(ctx, method, payload, nil, abi.CodecRaw)
 }
 
-// CallInto is Call with the reply appended to dst[:0]; it allocates only if the
-// reply is longer than cap(dst), and nothing else ever. dst must not overlap
+// CallInto is Call with the reply appended to dst[:0]. Once a method has been
+// called, a call that succeeds allocates only if its reply is longer than
+// cap(dst). dst must not overlap
 // payload. If the reply is no value, or on an error, the result is nil and dst
 // still the caller's.
 func (c *Conn) CallInto(

@@ -65,6 +65,7 @@ type Conn struct {
 	sendMu     sync.Mutex
 	goaway     atomic.Pointer[Error]
 	cause      atomic.Pointer[ending]
+	closed     atomic.Bool   // Close was called
 	leaving    chan struct{} // closed at GOAWAY or the end
 	returned   chan struct{} // a record came back after the end
 	readerDone chan struct{} // the reader goroutine has left
@@ -81,7 +82,9 @@ func (c *Conn) Version() string { return c.version }
 func (c *Conn) refusal() error {
 	end, goaway := c.cause.Load(), c.goaway.Load()
 	switch {
-	case goaway != nil && (end == nil || end.err != ErrClosed):
+	case c.closed.Load():
+		return ErrClosed
+	case goaway != nil:
 		return goaway
 	case end != nil:
 		return end.err

@@ -12,8 +12,11 @@ import (
 	"github.com/outrigger-ipc/outrigger/client-go/internal/shm"
 )
 
+// pathMax is the bytes of a path in sockaddr_un, its final zero excluded.
+const pathMax = 107
+
 // Dial connects to the server that listens on a unix socket, given as
-// "unix:///path". The context, and 10 seconds, bound the connecting only.
+// "unix:///path", the path absolute and at most 107 bytes. The context, and 10 seconds, bound the connecting only.
 //
 // Errors: why the socket cannot be reached, wrapped; ErrVersionMismatch if the
 // server speaks another ABI or layout; whatever it refused with; ErrProtocol if
@@ -37,9 +40,14 @@ func dial(ctx context.Context, target string, list []Option) (*Conn, error) {
 		return nil, err
 	}
 	path, ok := strings.CutPrefix(target, "unix://")
-	if !ok || path == "" {
+	if !ok || !strings.HasPrefix(path, "/") {
 		return nil, failure(CodeInvalidArgument, fmt.Sprintf(
 			"target %q (allowed: unix:///path)", target))
+	}
+	if len(path) > pathMax {
+		return nil, failure(CodeInvalidArgument, fmt.Sprintf(
+			"socket path of %d bytes (maximum %d): choose a folder with a shorter name",
+			len(path), pathMax))
 	}
 	ctx, cancel := context.WithTimeout(ctx, handshakeTimeout)
 	defer cancel()

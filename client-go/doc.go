@@ -41,6 +41,6 @@
 // io.ErrUnexpectedEOF, NOT_IMPLEMENTED is errors.ErrUnsupported. After Close
 // every error is net.ErrClosed.
 //
-// Sessions work on Linux, amd64 and arm64; elsewhere Dial returns an error that
+// Sessions work on Linux, amd64 and arm64 (not yet run there); elsewhere Dial returns an error that
 // is errors.ErrUnsupported.
 package outrigger

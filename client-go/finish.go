@@ -39,6 +39,7 @@ var longAgo = time.Unix(1, 0)
 // no mapping. Closing again, or after the server ended, does nothing. The error
 // is always nil.
 func (c *Conn) Close() error {
+	c.closed.Store(true)
 	c.end(&ending{err: ErrClosed, bye: true})
 	<-c.gone
 	return nil

@@ -2,7 +2,8 @@ package outrigger
 
 import "sync/atomic"
 
-// Stats is a snapshot of a session's counters, all since Dial. They are read
+// Stats is a snapshot of a session's counters: what is in use now (InFlight,
+// AbandonedInFlight, BuffersHeld), else all since Dial. They are read
 // one after the other, so that sums may be off by the calls in between.
 type Stats struct {
 	// Calls is the calls that were sent.
@@ -24,8 +25,8 @@ type Stats struct {
 	// BuffersHeld is the buffers that this side has right now: granted for a large
 	// payload, or lent with a large reply.
 	BuffersHeld uint64
-	// BeltDefects is how often the belt found work that nobody had been woken
-	// for. It should be 0.
+	// BeltDefects is how often the second look that is taken once a second found
+	// a reply that nobody had been woken for. It should be 0.
 	BeltDefects uint64
 }
 

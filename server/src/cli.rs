@@ -63,24 +63,27 @@ pub struct ServeArgs {
     #[arg(long, value_name = "PATH", env = "OUTRIGGER_SOCKET")]
     pub socket: PathBuf,
     /// How to wait for requests.
-    #[arg(long, value_enum, default_value = "hybrid")]
-    pub wait: WaitArg,
-    /// Threads that read requests [1 to 64].
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64))]
-    pub pollers: u16,
-    /// Threads for handlers that block or are large [default: number of CPUs].
+    #[arg(long, value_enum, help = "How to wait for requests [default: hybrid]")]
+    pub wait: Option<WaitArg>,
+    /// Threads that read requests, 1 to 64 [default: 1].
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub pollers: Option<u16>,
+    /// Threads for handlers that block or are large, 1 to 1024 [default: number of CPUs].
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub workers: Option<u16>,
-    /// Calls in flight per lane [1 to 4096].
-    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=4096))]
-    pub credits: u16,
+    /// Calls in flight per lane, 1 to 4096 [default: 64].
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=4096))]
+    pub credits: Option<u16>,
     /// What to log, on standard error.
     #[arg(long, value_enum, default_value = "warn", env = "OUTRIGGER_LOG")]
     pub log_level: LogLevel,
 }
 
 #[derive(Parser)]
-#[command(about = "A sidecar that serves Go and Rust programs through shared memory")]
+#[command(
+    version = crate::VERSION,
+    about = "A sidecar that serves Go and Rust programs through shared memory"
+)]
 struct Sidecar {
     #[command(subcommand)]
     command: Command,
@@ -107,7 +110,8 @@ impl Builder {
         }
     }
 
-    /// Serves with flags that are parsed already.
+    /// Serves with flags that are parsed already. A flag that is given replaces
+    /// what the builder was told.
     pub fn serve(self, args: &ServeArgs) -> ExitCode {
         init_logging(args.log_level);
         let signals = match Signals::catch() {
@@ -117,11 +121,7 @@ impl Builder {
                 return ExitCode::from(sysexits::OS);
             }
         };
-        let mut limits = self.limits;
-        limits.credits = args.credits;
-        let workers = args.workers.map_or(self.workers, usize::from);
-        let builder = self.limits(limits).wait(args.wait.into());
-        let builder = builder.pollers(args.pollers.into()).workers(workers);
+        let builder = self.with_flags(args);
         match builder.bind_at(&args.socket) {
             Ok(server) => {
                 signals.end(server.handle());
@@ -132,6 +132,18 @@ impl Builder {
                 ExitCode::from(bind_exit(&error))
             }
         }
+    }
+}
+
+impl Builder {
+    /// What the flags say, and for the others what the program has set.
+    fn with_flags(mut self, args: &ServeArgs) -> Self {
+        let mut limits = self.limits;
+        limits.credits = args.credits.unwrap_or(limits.credits);
+        self.wait = args.wait.map_or(self.wait, Policy::from);
+        let pollers = args.pollers.map_or(self.pollers, usize::from);
+        let workers = args.workers.map_or(self.workers, usize::from);
+        self.limits(limits).pollers(pollers).workers(workers)
     }
 }
 

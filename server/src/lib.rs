@@ -19,7 +19,7 @@
 //!   request ring ─▶ poller ─▶ Intake (checks the copy) ─▶ registry ─▶ handler
 //!   (client seg.)     │                                      │    inline │ worker pool
 //!   return ring ──────┘                                      │           ▼
-//!   reply ring ◀── Lane::publish ◀────────── Completion ◀────┴──────── Reply
+//!   reply ring ◀── Lane::answer  ◀────────── Completion ◀────┴──────── Reply
 //!   (server seg.)   + doorbell
 //! ```
 //!

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand};
 use outrigger::server::{LogLevel, ServeArgs, exit_code, init_logging};
-use outrigger::{Client, Error, Server};
+use outrigger::{Client, Codec, Error, Server};
 
 /// Go programs call Rust in another process through shared memory.
 #[derive(Parser)]
@@ -15,7 +15,8 @@ use outrigger::{Client, Error, Server};
     version,
     about,
     after_help = "Exit codes are those of sysexits.h: 64 wrong usage, \
-    69 no server or no such method, 75 timeout or nothing free, 76 protocol."
+    65 wrong data, 69 no server or no such method, 70 the handler \
+    failed, 71 the system did, 73 no socket can be created, 75 timeout or nothing free, 76 protocol."
 )]
 struct Outrigger {
     #[command(subcommand)]
@@ -40,7 +41,7 @@ struct Target {
     /// Path of the server's unix socket.
     #[arg(long, value_name = "PATH", env = "OUTRIGGER_SOCKET")]
     socket: String,
-    /// Milliseconds to wait for an answer.
+    /// Milliseconds to wait for the connection, and then for each answer.
     #[arg(long, default_value_t = 3000, value_name = "MS")]
     timeout: u64,
     /// What to log, on standard error.
@@ -106,7 +107,8 @@ fn usage(error: &clap::Error) -> ExitCode {
 impl Target {
     fn connect(&self) -> Result<Client, Error> {
         init_logging(self.log_level);
-        Client::connect(&self.socket)
+        let connecting = Client::builder().connect_timeout(self.timeout());
+        connecting.connect(&self.socket)
     }
 
     fn timeout(&self) -> Duration {
@@ -123,7 +125,7 @@ fn call(args: &CallArgs) -> Result<(), Error> {
     let client = args.target.connect()?;
     let mut call = client.call(&args.method, payload.as_deref());
     if args.json {
-        call = call.codec(outrigger::Codec::JSON);
+        call = call.codec(Codec::JSON);
     }
     let reply = call.timeout(args.target.timeout()).wait()?;
     print(reply.bytes())
@@ -157,7 +159,9 @@ fn ping(args: &PingArgs) -> Result<(), Error> {
 
 fn methods(target: &Target) -> Result<(), Error> {
     let client = target.connect()?;
-    let mut text = client.methods()?.join("\n");
+    let call = client.call("outrigger.methods", None::<&[u8]>);
+    let reply = call.codec(Codec::JSON).timeout(target.timeout()).wait()?;
+    let mut text = reply.json::<Vec<String>>()?.join("\n");
     text.push('\n');
     print(text.as_bytes())
 }
