@@ -310,7 +310,7 @@ impl Ledger {
         if plan.bytes() > self.bytes_max {
             return Allocation::Never(self.bytes_max);
         }
-        Allocation::Wait(self.drop_empty(side))
+        Allocation::Wait(self.drop_empty(&plan))
     }
 
     fn take_free(&mut self, plan: &Plan, state: State) -> Option<Lease> {
@@ -324,17 +324,32 @@ impl Ledger {
         Some(lease_of(id, extent, index))
     }
 
-    /// Marks every empty extent of a side as dropping and names them.
-    fn drop_empty(&mut self, side: u32) -> Vec<u32> {
-        let empty = |extent: &Extent| {
-            extent.side == side && extent.mapped && !extent.dropping && extent.is_empty()
-        };
+    /// Marks empty extents as dropping until the plan fits, and names them.
+    fn drop_empty(&mut self, plan: &Plan) -> Vec<u32> {
+        let of_side = |extent: &Extent| extent.side == plan.side;
+        let dropping = |extent: &&Extent| of_side(extent) && extent.dropping;
+        let extents = self.extents.values();
+        let mut freed: u64 = extents.filter(dropping).map(Extent::bytes).sum();
+        let reserved = self.reserved[index_of(plan.side)];
         let mut ids = Vec::new();
-        for (id, extent) in self.extents.iter_mut().filter(|(_, extent)| empty(extent)) {
-            extent.dropping = true;
-            ids.push(*id);
+        for (id, extent) in &mut self.extents {
+            if reserved - freed + plan.bytes() <= self.bytes_max {
+                break;
+            }
+            if of_side(extent) && extent.mapped && !extent.dropping && extent.is_empty() {
+                extent.dropping = true;
+                freed += extent.bytes();
+                ids.push(*id);
+            }
         }
         ids
+    }
+
+    /// True if the peer has an extent for such buffers still to map.
+    pub(crate) fn awaits_mapping(&self, plan: &Plan) -> bool {
+        self.extents.values().any(|extent| {
+            !extent.mapped && extent.side == plan.side && extent.buffer_len == plan.buffer_len
+        })
     }
 
     fn find(&self, named: &BufferRef, state: State) -> Result<Lease, Error> {
@@ -493,5 +508,22 @@ mod tests {
             ledger.grant(2 << 20),
             Allocation::Never(1_048_576)
         ));
+    }
+
+    #[test]
+    fn no_more_is_dropped_than_the_plan_needs() {
+        let mut ledger = Ledger::new(4 << 20);
+        let leases: Vec<Lease> = (0..4).map(|_| granted(&mut ledger, 1 << 20)).collect();
+        for lease in &leases {
+            ledger.give_back(&lease.reference).unwrap();
+        }
+        let Allocation::Wait(drops) = ledger.grant(2 << 20) else {
+            panic!()
+        };
+        assert_eq!(drops.len(), 2);
+        let Allocation::Wait(drops) = ledger.grant(2 << 20) else {
+            panic!()
+        };
+        assert!(drops.is_empty(), "two are on their way already");
     }
 }

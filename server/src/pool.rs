@@ -166,13 +166,25 @@ impl Pool {
 fn work(receiver: &Receiver<Job>) {
     let mut scratch = Scratch::default();
     while let Ok(job) = receiver.recv() {
-        scratch.run(job);
-        scratch.request.shrink_to(SCRATCH_KEPT);
-        scratch.reply.shrink_to(SCRATCH_KEPT);
+        // A handler that is dropped with its last job may panic, and this thread goes
+        // on; the hook has reported it.
+        let _ = caught(|| {
+            scratch.run(job);
+            Ok(())
+        });
+        scratch.trim();
     }
 }
 
 impl Scratch {
+    /// Gives back what a large call has left.
+    fn trim(&mut self) {
+        for memory in [&mut self.request, &mut self.reply] {
+            memory.truncate(SCRATCH_KEPT);
+            memory.shrink_to(SCRATCH_KEPT);
+        }
+    }
+
     fn run(&mut self, job: Job) {
         match job {
             Job::Call(job) => self.run_call(&job),

@@ -203,6 +203,11 @@ impl Loopback {
         Ok(count)
     }
 
+    /// Why the session ended, if it has.
+    pub fn ended(&self) -> Option<Error> {
+        self.session.reason()
+    }
+
     /// Buffers that are not free now.
     pub fn buffers_in_use(&self) -> u64 {
         self.session.arena().usage().in_use

@@ -271,3 +271,33 @@ fn messages_that_do_not_belong_to_the_return_ring_end_the_session() {
     let text = "protocol violation: slot kind 1 in the return ring (allowed: ALLOC, RETURN)";
     assert_eq!(error.message(), text);
 }
+
+#[test]
+fn a_client_that_reads_no_grant_ends_its_session_and_blocks_nobody() {
+    let mut pair = pair();
+    let wanted = AllocRequest {
+        length: 4096,
+        reserved: 0,
+    };
+    for correlation in 1..100 {
+        let header = SlotHeader {
+            kind: kind::ALLOC,
+            correlation,
+            ..Loopback::call_header(0, 1)
+        };
+        let _rings = pair
+            .returns
+            .push(&header, &[bytemuck::bytes_of(&wanted)])
+            .unwrap();
+        pair.step().unwrap();
+        pair.map_extents().unwrap();
+        if let Some(reason) = pair.ended() {
+            assert_eq!(
+                reason.message(),
+                "protocol violation: grant ring: ring full: 8 unread messages"
+            );
+            return;
+        }
+    }
+    panic!("99 unread grants on 4 credits");
+}

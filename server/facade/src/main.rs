@@ -14,9 +14,9 @@ use outrigger::{Client, Codec, Error, Server};
 #[command(
     version,
     about,
-    after_help = "Exit codes are those of sysexits.h: 64 wrong usage, \
-    65 wrong data, 69 no server or no such method, 70 the handler \
-    failed, 71 the system did, 73 no socket can be created, 75 timeout or nothing free, 76 protocol."
+    after_help = "Exit codes are those of sysexits.h: 64 wrong usage, 65 wrong data, \
+    69 no server or no such method, 70 the handler failed, 71 the system did, \
+    73 no socket can be created, 75 timeout or nothing free, 76 protocol."
 )]
 struct Outrigger {
     #[command(subcommand)]

@@ -28,6 +28,7 @@ impl Connection {
         let reason = self.serve(shared, &mut phases).await;
         let epoch = self.session.epoch();
         self.session.end(reason.clone());
+        self.session.arena().wake_waiters();
         let reason = self.session.reason().unwrap_or(reason);
         match reason.code() {
             Code::PEER_GONE => tracing::info!(session = epoch, %reason, "session ended"),
@@ -60,7 +61,9 @@ impl Connection {
         loop {
             match self.event(phases, drain_end).await {
                 Event::Frame(frame) => {
-                    let handled = frame.and_then(|frame| handle(shared, &self.session, &frame));
+                    let handled = frame.and_then(|frame| {
+                        handle(shared, &self.session, drain_end.is_some(), &frame)
+                    });
                     if let Err(reason) = handled {
                         return reason;
                     }
@@ -100,12 +103,15 @@ impl Connection {
         } = self;
         let late = sleep_until(drain_end.unwrap_or_else(Instant::now));
         tokio::select! {
-            frame = socket.next() => Event::Frame(frame),
+            // Answers leave before more questions are read: a client that asks many
+            // at once and reads is served at its own pace.
+            biased;
             Some(frame) = outgoing.recv() => Event::Outgoing(frame),
             () = session.changed.notified() => Event::Changed,
             // The sender lives in `Shared`, which outlives this: no error to see.
             _ = phases.changed() => Event::Phase(*phases.borrow_and_update()),
             () = late, if drain_end.is_some() => Event::Late,
+            frame = socket.next() => Event::Frame(frame),
         }
     }
 }
@@ -130,7 +136,12 @@ fn shutting_down(why: &str) -> Error {
 }
 
 /// Acts on one frame of the client.
-fn handle(shared: &Shared, session: &Arc<Session>, frame: &Frame) -> Result<(), Error> {
+fn handle(
+    shared: &Shared,
+    session: &Arc<Session>,
+    draining: bool,
+    frame: &Frame,
+) -> Result<(), Error> {
     let Frame::Control(header, body) = frame else {
         return Err(Error::protocol("a second handshake frame"));
     };
@@ -150,7 +161,8 @@ fn handle(shared: &Shared, session: &Arc<Session>, frame: &Frame) -> Result<(), 
             let plans = arena.dropped(session, extent_id(header)?)?;
             shared.pool().grow(session, plans);
         }
-        control::GOAWAY_ACK => session.acknowledge_goaway(body)?,
+        control::GOAWAY_ACK if draining => session.acknowledge_goaway(body)?,
+        control::GOAWAY_ACK => return Err(Error::protocol("GOAWAY_ACK without GOAWAY")),
         control::BYE if header.code == 0 => return Err(gone("the client closed")),
         control::BYE => {
             let why = String::from_utf8_lossy(body).into_owned();

@@ -74,7 +74,8 @@ async fn shake(
     let (uid, pid) = socket.credentials().map_err(text)?;
     check_uid(uid, rustix::process::geteuid().as_raw())?;
     let hello = read_hello(socket).await?;
-    let Ok(_permit) = handshakes.try_acquire() else {
+    let permit = timeout(FRAME_WAIT_MAX, handshakes.acquire()).await;
+    let Ok(Ok(_permit)) = permit else {
         return Err(Error::resource_exhausted(
             "too many handshakes are unacknowledged",
         ));

@@ -22,8 +22,9 @@ use crate::ledger::{Allocation, Lease, Ledger, Plan, Usage};
 use crate::lock::lock;
 use crate::session::{Outgoing, Session};
 
-/// Longest wait of a worker for a reply buffer, whatever the call's deadline.
-const FILL_WAIT_MAX: Duration = Duration::from_secs(30);
+/// Longest wait of a worker for a reply buffer, whatever the call's deadline: for
+/// an extent that the client shall map, or a buffer that it shall return.
+const FILL_WAIT_MAX: Duration = Duration::from_secs(5);
 
 /// An ALLOC that waits.
 #[derive(Debug)]
@@ -265,7 +266,7 @@ impl Arena {
 
     fn try_fill(&self, books: &mut Books, len: u64, growing: bool) -> Allocation {
         match books.ledger.fill(len) {
-            Allocation::Grow(plan) if growing => {
+            Allocation::Grow(plan) if growing && books.ledger.awaits_mapping(&plan) => {
                 books.ledger.abandon(&plan);
                 Allocation::Wait(Vec::new())
             }
@@ -277,6 +278,9 @@ impl Arena {
     fn serve(&self, session: &Session, books: &mut Books) -> Vec<Plan> {
         self.returned.notify_all();
         let mut plans = Vec::new();
+        // Once one waits for memory, no younger one may take what becomes free: it
+        // would never be enough.
+        let mut starved = false;
         let Books { ledger, wanted } = books;
         wanted.retain_mut(|one| match ledger.grant(one.len) {
             Allocation::Ready(lease) => {
@@ -284,7 +288,7 @@ impl Arena {
                 self.publish(session, kind::GRANT, Code::OK, one.correlation, reference);
                 false
             }
-            Allocation::Grow(plan) if one.growing => {
+            Allocation::Grow(plan) if one.growing || starved => {
                 ledger.abandon(&plan);
                 true
             }
@@ -294,6 +298,7 @@ impl Arena {
                 true
             }
             Allocation::Wait(drops) => {
+                starved = true;
                 request_drops(session, &drops);
                 true
             }

@@ -54,7 +54,9 @@ impl Geometry {
             wanted.push((kind::REPLY, lane, request, SLOT_STRIDE));
         }
         let returns = (calls * RETURNS_PER_CREDIT).next_power_of_two();
-        wanted.push((kind::GRANT, 0, calls.next_power_of_two(), OWNERSHIP_STRIDE));
+        // Twice: the client publishes its position once a quarter only.
+        let grants = (calls * 2).next_power_of_two();
+        wanted.push((kind::GRANT, 0, grants, OWNERSHIP_STRIDE));
         wanted.push((kind::RETURN, 0, returns, OWNERSHIP_STRIDE));
         for absent in [kind::CALLBACK, kind::ANSWER, kind::EVENT] {
             wanted.push((absent, 0, 0, SLOT_STRIDE));

@@ -29,6 +29,9 @@ use crate::session::{Answer, Session};
 /// Requests read from one lane before the return ring is looked at again; ABI.md
 /// promises it to clients.
 const BATCH: usize = 16;
+/// Messages read from the return ring at once, for each lane: more than a batch of
+/// requests can cause, and no more, as the other sessions wait.
+const RETURNS_BATCH: usize = 64;
 
 /// The consuming ends of a session's rings.
 #[derive(Debug)]
@@ -92,7 +95,10 @@ impl Intake {
 
     fn poll_returns(&mut self, services: &Services<'_>) -> Result<usize, Error> {
         let mut work = 0;
-        while let Some(header) = self.returns.peek().map_err(corrupt)? {
+        while work < RETURNS_BATCH * self.requests.len() {
+            let Some(header) = self.returns.peek().map_err(corrupt)? else {
+                break;
+            };
             header
                 .check(self.returns.inline_max() as u32)
                 .map_err(Error::protocol)?;

@@ -8,6 +8,7 @@ use outrigger_layout::{Codec, Error};
 
 use crate::clock::Now;
 use crate::handler::{Handler, Placement};
+use crate::panic::caught;
 use crate::registry::Registry;
 
 /// The handler found last, and what it declared then. Private to a poller.
@@ -45,7 +46,12 @@ impl Method {
     /// The generation was read before: a change meanwhile is seen at the next call.
     #[cold]
     fn look_up(&mut self, registry: &Registry, generation: u64) {
-        self.handler = registry.find(&self.name);
+        let replaced = core::mem::replace(&mut self.handler, registry.find(&self.name));
+        // The last reference, perhaps: dropping it is user code and may panic.
+        let _ = caught(|| {
+            drop(replaced);
+            Ok(())
+        });
         self.generation = generation;
         self.codecs = [0; 4];
         if let Some(handler) = &self.handler {

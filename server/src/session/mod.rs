@@ -177,11 +177,14 @@ impl Session {
         self.client_bell.ring();
     }
 
-    /// Ends the session with a reason; the first one counts.
+    /// Ends the session with a reason; the first one counts. The control task does
+    /// the rest.
+    ///
+    /// Takes no lock but its own: it is called by whoever finds a violation, the
+    /// arena under its lock among them.
     pub(crate) fn end(&self, reason: Error) {
         lock(&self.reason).get_or_insert(reason);
         self.closing.close();
-        self.arena.wake_waiters();
         self.changed.notify_one();
     }
 
