@@ -44,7 +44,7 @@ func TestFB18EveryLengthComesBackAndEmptyIsNotNone(t *testing.T) {
 	})
 }
 
-func TestFB13AndP1ToP5ErrorsCrossUnchangedAndTheNextCallWorks(t *testing.T) {
+func TestFB11FB13US19AndP1ToP5ErrorsCrossUnchangedAndTheNextCallWorks(t *testing.T) {
 	withSidecar(t, func(t *testing.T, s *sidecar) {
 		c := s.dial(t)
 		ctx := context.Background()

@@ -157,8 +157,9 @@ fn run(server: Server) -> ExitCode {
     }
 }
 
-/// Prints what clap has to say. Help and version are no errors; usage is 64.
-fn usage(error: &clap::Error) -> ExitCode {
+/// Prints what clap has to say and gives the exit code: help and version are no
+/// errors, wrong usage is 64.
+pub fn usage(error: &clap::Error) -> ExitCode {
     // A closed standard error changes nothing about the outcome.
     let _ = error.print();
     match error.kind() {

@@ -51,7 +51,7 @@ mod session;
 pub mod stepping;
 
 pub use builder::{Builder, Limits};
-pub use cli::{ServeArgs, WaitArg, exit_code};
+pub use cli::{ServeArgs, WaitArg, exit_code, usage};
 pub use context::{Context, Peer};
 pub use handler::{Handler, Placement};
 pub use listener::BindError;

@@ -165,7 +165,7 @@ fn fb_12_a_call_in_flight_finishes_on_the_handler_it_began_with() {
 }
 
 #[test]
-fn p_1_to_p_5_a_panic_fails_its_call_and_nothing_else() {
+fn fb_11_us_19_p_1_to_p_5_a_panic_fails_its_call_and_nothing_else() {
     struct Bomb;
     impl Drop for Bomb {
         fn drop(&mut self) {
@@ -359,4 +359,34 @@ fn a_reply_carries_the_position_up_to_which_requests_were_read() {
         assert_eq!(reply.deadline, round);
         pair.requests.learn(reply.deadline).unwrap();
     }
+}
+
+#[test]
+fn fb_20_no_call_is_lost_while_eight_threads_register_and_unregister() {
+    let answer = |value: u8| handler::bytes(move |_, _| Ok(vec![value]));
+    let builder = Server::builder().handler("kept", answer(0));
+    let registry = builder.registry();
+    let mut pair = pair(builder);
+    let (kept, own) = (pair.bind("kept").unwrap(), pair.bind("own.3").unwrap());
+    let count = registry.count();
+    std::thread::scope(|scope| {
+        for thread in 0..8_u8 {
+            let registry = &registry;
+            scope.spawn(move || {
+                let name = format!("own.{thread}");
+                for _ in 0..10_000 {
+                    assert!(!registry.register(&name, answer(thread)).unwrap());
+                    assert!(registry.register("kept", answer(thread)).unwrap());
+                    assert!(registry.unregister(&name));
+                }
+            });
+        }
+        for _ in 0..10_000 {
+            let (code, value) = call_raw(&mut pair, kept, b"");
+            assert!(code == Code::OK && value[0] < 8, "{code} {value:?}");
+            let (code, _) = call_raw(&mut pair, own, b"");
+            assert!(matches!(code, Code::OK | Code::NOT_FOUND), "{code}");
+        }
+    });
+    assert_eq!(registry.count(), count);
 }

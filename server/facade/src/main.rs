@@ -4,9 +4,8 @@ use std::io::{Read, Write};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand};
-use outrigger::server::{LogLevel, ServeArgs, exit_code, init_logging};
+use outrigger::server::{LogLevel, ServeArgs, exit_code, init_logging, usage};
 use outrigger::{Client, Codec, Error, Server};
 
 /// Go programs call Rust in another process through shared memory.
@@ -91,16 +90,6 @@ fn main() -> ExitCode {
             eprintln!("{error}");
             ExitCode::from(exit_code(&error))
         }
-    }
-}
-
-/// Prints what clap has to say. Help and version are no errors; usage is 64.
-fn usage(error: &clap::Error) -> ExitCode {
-    // A closed standard error changes nothing about the outcome.
-    let _ = error.print();
-    match error.kind() {
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => ExitCode::SUCCESS,
-        _ => ExitCode::from(64),
     }
 }
 
