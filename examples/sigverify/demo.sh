@@ -36,7 +36,7 @@ command -v cargo >/dev/null || fail "cargo not found: install Rust, https://rust
 command -v go >/dev/null || fail "go not found: install Go, https://go.dev/dl"
 
 # In /tmp itself, not $TMPDIR: a unix socket's path has room for 107 bytes.
-folder=$(mktemp -d /tmp/outrigger-demo.XXXXXX)
+folder=$(TMPDIR=/tmp mktemp -d)
 socket=$folder/s
 
 say "building the sidecar (cargo build --release)"

@@ -30,7 +30,7 @@ pub struct Limits {
     pub methods_max: u16,
     /// Sessions at once.
     pub sessions_max: usize,
-    /// Calls that wait for a worker.
+    /// Calls that wait for a worker; one more is RESOURCE_EXHAUSTED.
     pub jobs_max: usize,
     /// How long calls in flight may take to end after a shutdown began.
     pub drain: Duration,

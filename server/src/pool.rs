@@ -105,8 +105,8 @@ impl Pool {
         })
     }
 
-    /// Queues a job; never waits. If the queue is full, a call is refused with
-    /// RESOURCE_EXHAUSTED and a chore is done on the spot.
+    /// Queues a job; never waits. If the queue is full, what was asked for is
+    /// refused with RESOURCE_EXHAUSTED: nothing large is done on the caller's thread.
     pub(crate) fn submit(&self, job: Job) {
         let sent = match &*lock(&self.sender) {
             Some(sender) => sender.try_send(job),
@@ -157,8 +157,14 @@ impl Pool {
                 let answer = Answer::failure(&error);
                 publish(&job.session, job.lane, job.place, &job.header, &answer);
             }
-            Job::Grow(session, plan) => session.arena().grow_all(&session, &[plan]),
-            Job::Free(session, lease) => session.arena().free(&session, &lease),
+            Job::Grow(session, plan) => {
+                session.arena().refuse_growing(&session, &plan, &error);
+            }
+            Job::Free(session, lease) => {
+                for plan in session.arena().release(&session, &lease) {
+                    session.arena().refuse_growing(&session, &plan, &error);
+                }
+            }
         }
     }
 }

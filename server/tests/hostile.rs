@@ -301,3 +301,35 @@ fn a_client_that_reads_no_grant_ends_its_session_and_blocks_nobody() {
     }
     panic!("99 unread grants on 4 credits");
 }
+
+#[test]
+fn an_alloc_that_finds_the_queue_full_is_refused_and_no_extent_is_made() {
+    let slow = handler::bytes(|_, bytes| Ok(bytes.to_vec())).on_pool();
+    let limits = Limits {
+        jobs_max: 1,
+        ..Limits::default()
+    };
+    let builder = Server::builder().limits(limits).handler("pool", slow);
+    let mut pair = Loopback::new(builder).expect("a session");
+    let pool = pair.bind("pool").unwrap();
+    pair.send_call(pool, 1, b"");
+    pair.poll().unwrap();
+    let header = SlotHeader {
+        kind: kind::ALLOC,
+        ..Loopback::call_header(0, 2)
+    };
+    let wanted = AllocRequest {
+        length: 1 << 20,
+        reserved: 0,
+    };
+    let _rings = pair
+        .returns
+        .push(&header, &[bytemuck::bytes_of(&wanted)])
+        .unwrap();
+    pair.poll().unwrap();
+    let refused = pair.grants.peek().unwrap().expect("an answer");
+    assert_eq!((refused.kind, refused.correlation), (kind::REFUSED, 2));
+    assert_eq!(Code(refused.code), Code::RESOURCE_EXHAUSTED);
+    assert_eq!(pair.map_extents().unwrap(), 0);
+    assert!(pair.ended().is_none(), "the session lives");
+}

@@ -127,13 +127,17 @@ impl Arena {
         lock(&self.books).ledger.hold(named)
     }
 
-    /// Frees a buffer that this process held or filled.
+    /// Frees a buffer that this process held or filled, on a worker.
     pub(crate) fn free(&self, session: &Session, lease: &Lease) {
+        let plans = self.release(session, lease);
+        self.grow_all(session, &plans);
+    }
+
+    /// Frees a buffer; returns the extents that a worker must make.
+    pub(crate) fn release(&self, session: &Session, lease: &Lease) -> Vec<Plan> {
         let mut books = lock(&self.books);
         books.ledger.free(lease);
-        let plans = self.serve(session, &mut books);
-        drop(books);
-        self.grow_all(session, &plans);
+        self.serve(session, &mut books)
     }
 
     /// Marks a filled buffer as lent, right before the reply that names it.
@@ -310,8 +314,9 @@ impl Arena {
         plans
     }
 
-    /// A plan failed: those who wait for an extent of its kind are refused.
-    fn refuse_growing(&self, session: &Session, plan: &Plan, error: &Error) {
+    /// A plan failed, or nobody is there to carry it out: those who wait for an
+    /// extent of its kind are refused.
+    pub(crate) fn refuse_growing(&self, session: &Session, plan: &Plan, error: &Error) {
         let mut books = lock(&self.books);
         books.ledger.abandon(plan);
         if plan.side == side::CLIENT {
