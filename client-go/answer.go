@@ -16,8 +16,10 @@ type answer struct {
 	ended error
 	code  uint16
 	flags uint8
-	// from and to delimit the value, or an error's message, in body.
-	from, to int
+	// from and to delimit the value in body. An error's value is its message, and
+	// behind the first messageLen bytes its typed detail if flags say DETAIL.
+	from, to   int
+	messageLen uint32
 	// extent holds the value in its stead, where ref says; else nil. It is also
 	// where a grant lies.
 	extent *extent
@@ -60,21 +62,18 @@ func checkReply(h *abi.SlotHeader, payloadMax int) error {
 	if h.Depth > abi.LimitDepthMax {
 		return violation("reply depth %d (maximum %d)", h.Depth, abi.LimitDepthMax)
 	}
-	if h.Codec > abi.CodecJson {
-		return violation("reply codec %d (maximum %d)", h.Codec, abi.CodecJson)
+	if h.Codec > abi.CodecRkyv {
+		return violation("reply codec %d (maximum %d)", h.Codec, abi.CodecRkyv)
 	}
 	if h.Flags&^allowedFlags != 0 {
 		return violation("reply flags %#x (allowed %#x)", h.Flags, allowedFlags)
 	}
-	const inSlot = abi.FlagBuffers | abi.FlagDetail
-	if h.Flags&abi.FlagNoValue != 0 && h.Flags&inSlot != 0 {
+	const valued = abi.FlagBuffers | abi.FlagDetail
+	if h.Flags&abi.FlagNoValue != 0 && h.Flags&valued != 0 {
 		return violation("reply flags %#x: NO_VALUE beside BUFFERS or DETAIL", h.Flags)
 	}
 	if h.Flags&abi.FlagDetail != 0 && abi.Code(h.Code) == abi.CodeOk {
 		return violation("reply with code 0 and DETAIL: a payload and a message")
-	}
-	if h.Flags&inSlot == inSlot {
-		return violation("reply flags %#x: BUFFERS beside DETAIL", h.Flags)
 	}
 	return nil
 }
@@ -87,20 +86,30 @@ func (a *answer) skipPrefixes(extents *extentTable) error {
 		}
 	}
 	if a.flags&abi.FlagBuffers != 0 {
-		return a.takeBuffer(extents)
-	}
-	if a.flags&abi.FlagDetail != 0 {
-		at := a.from
-		if err := a.skip(abi.DetailPrefixSize); err != nil {
+		if err := a.takeBuffer(extents); err != nil {
 			return err
 		}
-		var detail abi.DetailPrefix
-		detail.Decode(a.body[at:])
-		if uint64(detail.MessageLen) > uint64(a.to-a.from) {
-			return violation("message length %d (maximum %d)", detail.MessageLen, a.to-a.from)
-		}
-		a.to = a.from + int(detail.MessageLen)
 	}
+	if a.flags&abi.FlagDetail != 0 {
+		if err := a.takeDetail(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// takeDetail reads where the message ends and the typed detail begins.
+func (a *answer) takeDetail() error {
+	at := a.from
+	if err := a.skip(abi.DetailPrefixSize); err != nil {
+		return err
+	}
+	var detail abi.DetailPrefix
+	detail.Decode(a.body[at:])
+	if uint64(detail.MessageLen) > uint64(a.length()) {
+		return violation("message length %d (maximum %d)", detail.MessageLen, a.length())
+	}
+	a.messageLen = detail.MessageLen
 	return nil
 }
 
@@ -115,8 +124,13 @@ func (a *answer) takeBuffer(extents *extentTable) error {
 	if table.Count != abi.LimitBuffersMax {
 		return violation("%d buffers (allowed: %d)", table.Count, abi.LimitBuffersMax)
 	}
-	if a.from != a.to {
-		return violation("%d bytes behind the buffer references (allowed: 0)", a.to-a.from)
+	allowed := 0
+	if a.flags&abi.FlagDetail != 0 {
+		allowed = abi.DetailPrefixSize
+	}
+	if a.to-a.from != allowed {
+		return violation("%d bytes behind the buffer references (allowed: %d)",
+			a.to-a.from, allowed)
 	}
 	a.ref.Decode(a.body[at+abi.BufferTableSize:])
 	var err error

@@ -102,12 +102,12 @@ func (c *Conn) overlooked(tails []uint64) bool {
 func (c *Conn) unread() []uint64 {
 	found := make([]uint64, len(c.lanes)+1)
 	for i, l := range c.lanes {
-		if l.replies.Ready() {
-			found[i] = l.replies.Position() + 1
+		if position := l.replies.Position(); l.replies.Ready(position) {
+			found[i] = position + 1
 		}
 	}
-	if c.grants.Ready() {
-		found[len(c.lanes)] = c.grants.Position() + 1
+	if position := c.grants.Position(); c.grants.Ready(position) {
+		found[len(c.lanes)] = position + 1
 	}
 	return found
 }

@@ -69,7 +69,7 @@ func BenchmarkRing(b *testing.B) {
 		if l.requests.Publish() {
 			c.ringServer()
 		}
-		for !l.replies.Ready() {
+		for !l.replies.Ready(l.replies.Position()) {
 			ring.Pause()
 		}
 		if found, err := l.replies.Peek(&header); !found || err != nil ||
@@ -93,7 +93,7 @@ func BenchmarkSoftware(b *testing.B) {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	for b.Loop() {
-		id, err := c.bind(ctx, "echo")
+		m, err := c.bind(ctx, methodKey{name: "echo"})
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -102,10 +102,10 @@ func BenchmarkSoftware(b *testing.B) {
 			b.Fatal(err)
 		}
 		header := abi.SlotHeader{
-			Kind: abi.KindCall, Method: id, Correlation: r.correlation,
+			Kind: abi.KindCall, Method: m.id, Correlation: r.correlation,
 			Deadline: c.clock.deadlineNs(ctx),
 		}
-		if err := c.send(ctx, r, &header, payload); err != nil {
+		if err := c.send(ctx, r, &header, payload, nil); err != nil {
 			b.Fatal(err)
 		}
 		session.Work()

@@ -12,74 +12,88 @@ import (
 	"github.com/outrigger-ipc/outrigger/client-go/internal/abi"
 )
 
-// A method's name is bound to an id once per session, at its first call:
+// A method's name, with the fingerprint of its messages if it is typed, is bound
+// to an id once per session, at its first call:
 //
-//	caller ── BIND(token, name) ──▶ server
-//	caller ◀─ BOUND(token, id) ───  control goroutine
+//	caller ── BIND(token, fingerprint, name) ──▶ server
+//	caller ◀─ BOUND(token, id) ────────────────  control goroutine
 //
-// The table of ids is copied at each change, so that a call looks its method up
-// without a lock.
+// The table is copied at each change, so that a call looks its method up without
+// a lock.
 type methodTable struct {
-	ids atomic.Pointer[map[string]uint16]
+	known atomic.Pointer[map[methodKey]*method]
 
 	mu sync.Mutex
-	// pending holds the names that are being bound, by the token of their BIND.
+	// pending holds the methods that are being bound, by the token of their BIND.
 	pending map[uint64]*binding
 	token   uint64
 }
 
-// binding is one BIND on its way. id and err are set before done is closed.
-type binding struct {
+// methodKey is what an id stands for.
+type methodKey struct {
 	name string
-	done chan struct{}
-	id   uint16
-	err  error
+	// fingerprint is zero for an untyped method.
+	fingerprint [16]byte
+}
+
+// method is what is bound; it never changes.
+type method struct {
+	methodKey
+	id uint16
+}
+
+// binding is one BIND on its way. method and err are set before done is closed.
+type binding struct {
+	key    methodKey
+	done   chan struct{}
+	method *method
+	err    error
 }
 
 func (t *methodTable) init() {
-	t.ids.Store(&map[string]uint16{})
+	t.known.Store(&map[methodKey]*method{})
 	t.pending = make(map[uint64]*binding)
 }
 
-// bind returns the id of a method.
+// bind returns a method by its name and fingerprint.
 //
 // Errors: those of checkName; what the server answered; the context's; why the
 // session takes no calls.
-func (c *Conn) bind(ctx context.Context, method string) (uint16, error) {
-	if id, ok := (*c.methods.ids.Load())[method]; ok {
-		return id, nil
+func (c *Conn) bind(ctx context.Context, key methodKey) (*method, error) {
+	if m, ok := (*c.methods.known.Load())[key]; ok {
+		return m, nil
 	}
-	if err := checkName(method); err != nil {
-		return 0, err
+	if err := checkName(key.name); err != nil {
+		return nil, err
 	}
 	if err := c.refusal(); err != nil {
-		return 0, err
+		return nil, err
 	}
-	b, token, first := c.methods.join(method)
+	b, token, first := c.methods.join(key)
 	if first {
-		if err := c.sendBind(token, b.name); err != nil {
-			return 0, err
+		if err := c.sendBind(token, &b.key); err != nil {
+			return nil, err
 		}
 	}
 	select {
 	case <-b.done:
-		return b.id, b.err
+		return b.method, b.err
 	case <-ctx.Done():
-		return 0, expired(ctx.Err())
+		return nil, expired(ctx.Err())
 	case <-c.leaving:
-		return 0, c.refusal()
+		return nil, c.refusal()
 	}
 }
 
 // checkName refuses names that would break the frame or that no server takes.
-func checkName(method string) error {
+func checkName(name string) error {
 	switch {
-	case method == "":
+	case name == "":
 		return failure(CodeNullPointer)
-	case len(method) > abi.LimitMethodNameMax:
+	case len(name) > abi.LimitMethodNameMax:
 		return failure(CodeInvalidArgument, fmt.Sprintf(
-			"method name of %d bytes (maximum %d)", len(method), abi.LimitMethodNameMax))
-	case !utf8.ValidString(method):
+			"method name of %d bytes (maximum %d)", len(name), abi.LimitMethodNameMax))
+	case !utf8.ValidString(name):
 		return failure(CodeInvalidUTF8, "method name")
 	}
 	return nil
@@ -87,17 +101,18 @@ func checkName(method string) error {
 
 // join returns the binding of a name that is on its way, or makes it; the first
 // to ask sends the BIND.
-func (t *methodTable) join(method string) (b *binding, token uint64, first bool) {
+func (t *methodTable) join(key methodKey) (b *binding, token uint64, first bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for token, b := range t.pending {
-		if b.name == method {
+		if b.key == key {
 			return b, token, false
 		}
 	}
-	b = &binding{name: strings.Clone(method), done: make(chan struct{})}
-	if id, ok := (*t.ids.Load())[method]; ok { // bound since the caller looked
-		b.id = id
+	key.name = strings.Clone(key.name)
+	b = &binding{key: key, done: make(chan struct{})}
+	if m, ok := (*t.known.Load())[key]; ok { // bound since the caller looked
+		b.method = m
 		close(b.done)
 		return b, 0, false
 	}
@@ -106,9 +121,11 @@ func (t *methodTable) join(method string) (b *binding, token uint64, first bool)
 	return b, t.token, true
 }
 
-func (c *Conn) sendBind(token uint64, name string) error {
-	var body [abi.BindBodySize + abi.LimitMethodNameMax]byte // fingerprint zero: untyped
-	length := abi.BindBodySize + copy(body[abi.BindBodySize:], name)
+func (c *Conn) sendBind(token uint64, key *methodKey) error {
+	var body [abi.BindBodySize + abi.LimitMethodNameMax]byte
+	bind := abi.BindBody{Fingerprint: key.fingerprint}
+	bind.Encode(body[:])
+	length := abi.BindBodySize + copy(body[abi.BindBodySize:], key.name)
 	return c.write(abi.ControlBind, abi.CodeOk, token, body[:length])
 }
 
@@ -134,10 +151,10 @@ func (t *methodTable) bound(h *abi.ControlHeader, body []byte) error {
 			return violation("BOUND method %d, reserved %v (minimum 1; all 0)",
 				bound.Method, bound.Reserved)
 		}
-		b.id = bound.Method
-		ids := maps.Clone(*t.ids.Load())
-		ids[b.name] = b.id
-		t.ids.Store(&ids)
+		b.method = &method{methodKey: b.key, id: bound.Method}
+		methods := maps.Clone(*t.known.Load())
+		methods[b.key] = b.method
+		t.known.Store(&methods)
 	}
 	delete(t.pending, h.Token)
 	close(b.done)

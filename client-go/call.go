@@ -2,8 +2,10 @@ package outrigger
 
 import (
 	"context"
+	"sync/atomic"
 
 	"github.com/outrigger-ipc/outrigger/client-go/internal/abi"
+	"github.com/outrigger-ipc/outrigger/client-go/rkyv"
 )
 
 // Call sends payload to a method and returns its reply as a fresh slice. A nil
@@ -46,41 +48,60 @@ func (c *Conn) invoke(
 	if uint64(len(payload)) > c.payloadMax {
 		return nil, failure(CodeBufferTooSmall, len(payload), c.payloadMax)
 	}
-	id, err := c.bind(ctx, method)
-	if err != nil {
-		return nil, err
-	}
-	r, err := c.acquire(ctx)
+	r, err := c.seat(ctx, methodKey{name: method})
 	if err != nil {
 		return nil, err
 	}
 	header := abi.SlotHeader{
-		Kind: abi.KindCall, Method: id, Correlation: r.correlation,
+		Kind: abi.KindCall, Method: r.last.id, Correlation: r.correlation,
 		Codec: codec, Deadline: c.clock.deadlineNs(ctx),
 	}
-	if err := c.send(ctx, r, &header, payload); err != nil {
+	if err := c.exchange(ctx, r, &header, payload, nil); err != nil {
 		return nil, err
-	}
-	if c.wait(r, r.lane.replies, ctx.Done(), nil) == gaveUp {
-		c.cancel(r)
-		return nil, c.abandon(r, expired(ctx.Err()))
 	}
 	return c.collect(r, dst)
 }
 
-// send publishes the call, with its payload in the slot or in a buffer.
+// exchange sends the call and waits for its answer.
+//
+// Errors: why there is none; the record is not the caller's any more.
+func (c *Conn) exchange(
+	ctx context.Context, r *record, header *abi.SlotHeader, value []byte, message rkyv.Encodable,
+) error {
+	if err := c.send(ctx, r, header, value, message); err != nil {
+		return err
+	}
+	if c.wait(r, r.lane.replies, ctx.Done(), nil) == gaveUp {
+		c.cancel(r)
+		return c.abandon(r, expired(ctx.Err()))
+	}
+	return nil
+}
+
+// send publishes the call, with its value in the slot or in a buffer.
 //
 // Errors: why nothing was published; the record is not the caller's any more.
 func (c *Conn) send(
-	ctx context.Context, r *record, header *abi.SlotHeader, payload []byte,
+	ctx context.Context, r *record, header *abi.SlotHeader, value []byte, message rkyv.Encodable,
 ) error {
-	if len(payload) > abi.LimitInlineMax {
-		return c.sendLarge(ctx, r, header, payload)
+	if len(value) > abi.LimitInlineMax {
+		return c.sendLarge(ctx, r, header, value, message, len(value))
 	}
-	if payload == nil {
+	if message != nil {
+		length, err := c.encode(r, r.inline[:], message, nil)
+		if full, ok := err.(*rkyv.FullError); ok {
+			return c.sendLarge(ctx, r, header, nil, message, full.Needed)
+		}
+		if err != nil {
+			c.release(r)
+			return err
+		}
+		value = r.inline[:length]
+	}
+	if value == nil {
 		header.Flags = abi.FlagNoValue
 	}
-	err := c.publish(r, header, payload)
+	err := c.publish(r, header, value)
 	if err != nil {
 		c.release(r)
 	}
@@ -101,7 +122,7 @@ func (c *Conn) abandon(r *record, err error) error {
 	c.unwatch()
 	// The answer, a reply or a grant, came after all, too late.
 	if r.answer.ended == nil {
-		if r.word.Load()&awaitsGrant == 0 {
+		if atomic.LoadUint64(&r.word)&awaitsGrant == 0 {
 			c.counters.lateReplies.Add(1)
 			c.token.Lock()
 			c.replies-- // its reader could not know
@@ -115,8 +136,7 @@ func (c *Conn) abandon(r *record, err error) error {
 	return err
 }
 
-// collect copies the reply out of a settled record and gives the record back;
-// before that a lent buffer, as the credit comes last.
+// collect copies the reply out of a settled record and gives the record back.
 func (c *Conn) collect(r *record, dst []byte) ([]byte, error) {
 	a := &r.answer
 	if err := a.ended; err != nil {
@@ -124,26 +144,48 @@ func (c *Conn) collect(r *record, dst []byte) ([]byte, error) {
 		return nil, err
 	}
 	var value []byte
-	if code := Code(a.code); code != CodeOK {
-		dst = nil // the value is a message, and not the caller's
-	}
-	if a.flags&abi.FlagNoValue == 0 {
+	var err error
+	if Code(a.code) != CodeOK {
+		err = c.collectError(a)
+	} else if a.flags&abi.FlagNoValue == 0 {
 		value = resize(dst, a.length())
+		if broken := a.copyValue(value); broken != nil {
+			err = c.defect(broken)
+		}
 	}
-	err := a.copyValue(value)
-	if err != nil {
-		err = c.defect(err)
-	} else if Code(a.code) != CodeOK {
-		err = received(a.code, value)
-	}
-	if a.extent != nil {
-		c.giveBack(r.correlation, &a.ref)
-	}
-	c.release(r)
+	c.retire(r)
 	if err != nil {
 		return nil, err
 	}
 	return value, nil
+}
+
+// collectError copies an error out of an answer.
+func (c *Conn) collectError(a *answer) error {
+	if a.flags&abi.FlagNoValue != 0 {
+		return received(a.code, nil)
+	}
+	value := make([]byte, a.length())
+	if broken := a.copyValue(value); broken != nil {
+		return c.defect(broken)
+	}
+	if a.flags&abi.FlagDetail == 0 {
+		return received(a.code, value)
+	}
+	err := received(a.code, value[:a.messageLen])
+	detail := value[a.messageLen:]
+	err.detail = bytesOf(alignedWords(len(detail)))[:len(detail)]
+	copy(err.detail, detail)
+	return err
+}
+
+// retire gives the record of an answer back; before that a lent buffer, as the
+// credit comes last.
+func (c *Conn) retire(r *record) {
+	if r.answer.extent != nil {
+		c.giveBack(r.correlation, &r.answer.ref)
+	}
+	c.release(r)
 }
 
 // resize returns a slice of that length, never nil, in dst's memory if it fits.

@@ -70,6 +70,7 @@ type Conn struct {
 	returned   chan struct{} // a record came back after the end
 	readerDone chan struct{} // the reader goroutine has left
 	gone       chan struct{} // nothing is left of the session
+	child      *childProcess // the server, if Spawn started it
 }
 
 // serials numbers the sessions of this process.

@@ -73,6 +73,32 @@ func (c *Conn) acquire(ctx context.Context) (*record, error) {
 	return r, nil
 }
 
+// seat acquires a record for a call of a method, and binds the method if it is new
+// to the session. Nobody holds a credit while he waits for that.
+//
+// Errors: those of acquire and bind.
+func (c *Conn) seat(ctx context.Context, key methodKey) (*record, error) {
+	r, err := c.acquire(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if r.last != nil && r.last.methodKey == key {
+		return r, nil
+	}
+	m := (*c.methods.known.Load())[key]
+	if m == nil {
+		c.release(r)
+		if m, err = c.bind(ctx, key); err != nil {
+			return nil, err
+		}
+		if r, err = c.acquire(ctx); err != nil {
+			return nil, err
+		}
+	}
+	r.last = m
+	return r, nil
+}
+
 // takeAny looks at all lanes, beginning anywhere so that callers spread.
 func (c *Conn) takeAny() *record {
 	if len(c.lanes) == 1 {

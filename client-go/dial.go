@@ -57,7 +57,11 @@ func dial(ctx context.Context, target string, list []Option) (*Conn, error) {
 		return nil, err
 	}
 	socket := connection.(*net.UnixConn)
-	c, err := shakeHands(ctx, socket, o)
+	err = shm.CheckPeer(socket)
+	var c *Conn
+	if err == nil {
+		c, err = shakeHands(ctx, socket, o)
+	}
 	if err != nil {
 		_ = socket.Close()
 		return nil, handshakeFailed(ctx, err)
@@ -65,11 +69,8 @@ func dial(ctx context.Context, target string, list []Option) (*Conn, error) {
 	return c, nil
 }
 
-// shakeHands makes a session of a fresh connection.
+// shakeHands makes a session of a fresh connection to a server that was checked.
 func shakeHands(ctx context.Context, socket *net.UnixConn, o *options) (*Conn, error) {
-	if err := shm.CheckPeer(socket); err != nil {
-		return nil, err
-	}
 	stop := context.AfterFunc(ctx, func() { _ = socket.SetDeadline(longAgo) })
 	defer stop()
 	frames := &frameReader{socket: socket}

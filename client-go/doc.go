@@ -1,8 +1,16 @@
 // Package outrigger calls methods of a Rust process on the same machine through
 // shared memory: no cgo, no sockets on the way of a call.
 //
-//	conn, err := outrigger.Dial(ctx, "unix:///run/app/bridge.sock")
-//	reply, err := conn.Call(ctx, "sigverify.verify", payload)
+//	conn, err := outrigger.Dial(ctx, "unix:///run/app/bridge.sock") // or Spawn
+//	reply, err := conn.Call(ctx, "app.reverse", payload)
+//
+// That is a call of bytes. Typed methods are called through generated clients:
+// `outrigger gen go` writes a package for each service of a sidecar, with its
+// messages as structs and views (package rkyv), and a Client that calls through a
+// *Conn.
+//
+//	client := sigverify.NewClient(conn)
+//	reply, err := client.Verify(ctx, &sigverify.VerifyRequest{…})
 //
 // A session consists of two segments of sealed memory, each written by one
 // process only, and of a control socket that stays open for its life:
@@ -41,6 +49,6 @@
 // io.ErrUnexpectedEOF, NOT_IMPLEMENTED is errors.ErrUnsupported. After Close
 // every error is net.ErrClosed.
 //
-// Sessions work on Linux, amd64 and arm64 (not yet run there); elsewhere Dial returns an error that
-// is errors.ErrUnsupported.
+// Sessions work on Linux, amd64 and arm64 (not yet run there); elsewhere Dial and
+// Spawn return an error that is errors.ErrUnsupported.
 package outrigger

@@ -7,24 +7,25 @@ import (
 // Reading what the server has published, for everybody. Every function here but
 // armAll and readBell wants the session's token.
 
-// drain reads all rings until they are empty.
-func (c *Conn) drain() {
+// drain reads all rings until they are empty. mine is the record of the caller
+// if it reads while it waits for an answer of its own, else nil.
+func (c *Conn) drain(mine *record) {
 	if c.sealed {
 		return
 	}
 	for _, l := range c.lanes {
-		if err := c.drainReplies(l); err != nil {
+		if err := c.drainReplies(l, mine); err != nil {
 			c.seal(err)
 			return
 		}
 	}
-	if err := c.drainGrants(); err != nil {
+	if err := c.drainGrants(mine); err != nil {
 		c.seal(err)
 	}
 }
 
 // drainReplies reads one reply ring, one lap of it at most.
-func (c *Conn) drainReplies(l *lane) error {
+func (c *Conn) drainReplies(l *lane, mine *record) error {
 	var h abi.SlotHeader
 	for range l.replies.Capacity() {
 		found, err := l.replies.Peek(&h)
@@ -33,7 +34,7 @@ func (c *Conn) drainReplies(l *lane) error {
 		}
 		switch h.Kind {
 		case abi.KindReply:
-			err = c.takeReply(l, &h)
+			err = c.takeReply(l, &h, mine)
 		case abi.KindProgress:
 			err = c.takeProgress(l, &h)
 		default:
@@ -49,7 +50,7 @@ func (c *Conn) drainReplies(l *lane) error {
 }
 
 // takeReply brings a reply to the record that awaits it.
-func (c *Conn) takeReply(l *lane, h *abi.SlotHeader) error {
+func (c *Conn) takeReply(l *lane, h *abi.SlotHeader, mine *record) error {
 	r, generation := c.find(h.Correlation, awaitsReply)
 	if r == nil || r.lane != l {
 		return violation("reply to correlation %#x, which is not in flight", h.Correlation)
@@ -65,6 +66,11 @@ func (c *Conn) takeReply(l *lane, h *abi.SlotHeader) error {
 			h.Deadline)
 	}
 	l.replied = max(l.replied, h.Deadline)
+	if r == mine {
+		r.settleOwn()
+		c.replies++
+		return nil
+	}
 	if r.settle(generation) {
 		c.replies++
 		return nil
@@ -148,7 +154,7 @@ func (c *Conn) arm() (quiet bool) {
 func (c *Conn) armAll() {
 	for quiet := false; !quiet; {
 		c.token.Lock()
-		c.drain()
+		c.drain(nil)
 		quiet = c.arm()
 		c.token.Unlock()
 	}
@@ -170,7 +176,7 @@ func (c *Conn) readBell() {
 			continue
 		}
 		c.token.Lock()
-		c.drain()
+		c.drain(nil)
 		c.token.Unlock()
 	}
 }

@@ -19,7 +19,14 @@ type Error struct {
 	Code Code
 	// Message is for people: valid UTF-8, never empty in a returned error.
 	Message string
+
+	detail []byte
 }
+
+// Detail returns the typed detail that the method's own error has beside its
+// message, an archive aligned to 8, or nil. Generated clients decode it into a
+// Failure.
+func (e *Error) Detail() []byte { return e.detail }
 
 // Error returns "outrigger: <code>: <message>".
 func (e *Error) Error() string {

@@ -146,13 +146,6 @@ func (e *extent) read(ref *abi.BufferRef, into []byte) error {
 	return e.touch(func(memory []byte) { copy(into, memory[ref.Offset:]) })
 }
 
-// write fills a granted buffer.
-//
-// Preconditions: resolve accepted the reference; value has at most its length.
-func (e *extent) write(ref *abi.BufferRef, value []byte) error {
-	return e.touch(func(memory []byte) { copy(memory[ref.Offset:], value) })
-}
-
 // touch runs a copy while the memory is certain to be mapped.
 func (e *extent) touch(copyBytes func(memory []byte)) error {
 	e.mu.RLock()

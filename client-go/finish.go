@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/outrigger-ipc/outrigger/client-go/internal/abi"
@@ -36,12 +37,15 @@ var longAgo = time.Unix(1, 0)
 
 // Close ends the session: calls in flight and later ones fail with ErrClosed.
 // It returns when nothing is left of the session: no goroutine, no descriptor,
-// no mapping. Closing again, or after the server ended, does nothing. The error
-// is always nil.
+// no mapping, and no sidecar if Spawn started one. Closing again, or after the
+// server ended, does nothing. The error is always nil.
 func (c *Conn) Close() error {
 	c.closed.Store(true)
 	c.end(&ending{err: ErrClosed, bye: true})
 	<-c.gone
+	if c.child != nil {
+		<-c.child.exited
+	}
 	return nil
 }
 
@@ -88,7 +92,11 @@ func (c *Conn) expectHangup() {
 // Preconditions: the cause is set; called by the control goroutine, once.
 func (c *Conn) finish() {
 	cause := c.cause.Load()
-	c.log.Info("outrigger: session ended", "epoch", c.epoch, "cause", cause.err)
+	why := cause.err.Error()
+	if cause.err == ErrClosed {
+		why = "closed by this side" // the error's own words read like a fault
+	}
+	c.log.Info("outrigger: session ended", "epoch", c.epoch, "cause", why)
 	c.sweep(cause.err)
 	c.leave()
 	if cause.bye {
@@ -124,11 +132,11 @@ func sayBye(socket *net.UnixConn, code abi.Code, message string) {
 func (c *Conn) sweep(end error) {
 	c.token.Lock()
 	defer c.token.Unlock()
-	c.drain()
+	c.drain(nil)
 	c.sealed = true
 	for i := range c.records {
 		r := &c.records[i]
-		word := r.word.Load()
+		word := atomic.LoadUint64(&r.word)
 		switch word & stateMask {
 		case stateSettled:
 		case stateAbandoned:

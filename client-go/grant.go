@@ -7,6 +7,7 @@ import (
 
 	"github.com/outrigger-ipc/outrigger/client-go/internal/abi"
 	"github.com/outrigger-ipc/outrigger/client-go/internal/ring"
+	"github.com/outrigger-ipc/outrigger/client-go/rkyv"
 )
 
 // Buffers for payloads that do not fit in a slot: the server grants one, the
@@ -28,17 +29,21 @@ const grantedPayload = abi.BufferTableSize + abi.BufferRefSize
 //
 // Errors: why nothing was published; the record is not the caller's any more.
 func (c *Conn) sendLarge(
-	ctx context.Context, r *record, header *abi.SlotHeader, value []byte,
+	ctx context.Context, r *record, header *abi.SlotHeader,
+	value []byte, message rkyv.Encodable, length int,
 ) error {
-	ref, err := c.borrow(ctx, r, len(value))
+	if uint64(length) > c.payloadMax {
+		c.release(r)
+		return failure(CodeBufferTooSmall, length, c.payloadMax)
+	}
+	ref, err := c.borrow(ctx, r, length)
 	if err != nil {
 		return err
 	}
-	if err := r.answer.extent.write(&ref, value); err != nil {
+	if err := c.fill(r, &ref, value, message); err != nil {
 		c.release(r)
-		return c.defect(err)
+		return err
 	}
-	ref.Length = uint64(len(value))
 	var payload [grantedPayload]byte
 	table := abi.BufferTable{Count: 1}
 	table.Encode(payload[:])
@@ -50,6 +55,37 @@ func (c *Conn) sendLarge(
 		return err
 	}
 	c.counters.held.Add(-1) // the server's from here on
+	return nil
+}
+
+// fill writes a value into the granted buffer.
+//
+// Errors: why it could not; the buffer is the server's again, the record still
+// the caller's.
+func (c *Conn) fill(
+	r *record, ref *abi.BufferRef, value []byte, message rkyv.Encodable,
+) error {
+	var written int
+	var unfit error
+	broken := r.answer.extent.touch(func(memory []byte) {
+		end := ref.Offset + ref.Length
+		if into := memory[ref.Offset:end:end]; message == nil {
+			written = copy(into, value)
+		} else {
+			written, unfit = c.encode(r, into, message, ref)
+		}
+	})
+	if broken != nil {
+		return c.defect(broken)
+	}
+	if full, ok := unfit.(*rkyv.FullError); ok {
+		unfit = failure(CodeInvalidArgument, fmt.Sprintf("request: it grew meanwhile: %v", full))
+	}
+	if unfit != nil {
+		c.giveBack(r.correlation, ref)
+		return unfit
+	}
+	ref.Length = uint64(written)
 	return nil
 }
 
@@ -100,7 +136,7 @@ func (c *Conn) askBuffer(r *record, length int) error {
 // drainGrants reads the grant ring, one lap of it at most.
 //
 // Preconditions: the caller holds the token.
-func (c *Conn) drainGrants() error {
+func (c *Conn) drainGrants(mine *record) error {
 	var h abi.SlotHeader
 	for range c.grants.Capacity() {
 		found, err := c.grants.Peek(&h)
@@ -109,7 +145,7 @@ func (c *Conn) drainGrants() error {
 		}
 		switch h.Kind {
 		case abi.KindGrant, abi.KindRefused:
-			err = c.takeGrant(&h)
+			err = c.takeGrant(&h, mine)
 		case abi.KindRecall:
 			// Grants are used as soon as they arrive; there is none to return.
 		default:
@@ -125,7 +161,7 @@ func (c *Conn) drainGrants() error {
 }
 
 // takeGrant brings a grant, or its refusal, to the record that awaits it.
-func (c *Conn) takeGrant(h *abi.SlotHeader) error {
+func (c *Conn) takeGrant(h *abi.SlotHeader, mine *record) error {
 	r, generation := c.find(h.Correlation, awaitsGrant)
 	if r == nil {
 		return violation("grant for correlation %#x, which awaits none", h.Correlation)
@@ -135,6 +171,10 @@ func (c *Conn) takeGrant(h *abi.SlotHeader) error {
 	}
 	if r.answer.extent != nil {
 		c.counters.held.Add(1)
+	}
+	if r == mine {
+		r.settleOwn()
+		return nil
 	}
 	if r.settle(generation) {
 		return nil

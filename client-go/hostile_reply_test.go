@@ -58,7 +58,7 @@ func TestReplyHeaderOutOfRangeEndsTheSession(t *testing.T) {
 		},
 		"flags":  {func(h *abi.SlotHeader) { h.Flags = 16 }, "flags 0x10"},
 		"depth":  {func(h *abi.SlotHeader) { h.Depth = 9 }, "depth 9 (maximum 8)"},
-		"codec":  {func(h *abi.SlotHeader) { h.Codec = 2 }, "codec 2"},
+		"codec":  {func(h *abi.SlotHeader) { h.Codec = 3 }, "codec 3"},
 		"nobody": {func(h *abi.SlotHeader) { h.Correlation = 0 }, "correlation 0x0"},
 		"far":    {func(h *abi.SlotHeader) { h.Correlation |= 1 << 63 }, "not in flight"},
 		"index":  {func(h *abi.SlotHeader) { h.Correlation |= 31 }, "not in flight"},
@@ -81,7 +81,7 @@ func TestReplyHeaderOutOfRangeEndsTheSession(t *testing.T) {
 		},
 		"both": {func(h *abi.SlotHeader) {
 			h.Flags, h.Code = abi.FlagBuffers|abi.FlagDetail, 21
-		}, "BUFFERS beside DETAIL"},
+		}, "prefix of 48 bytes"},
 		"trace":   {func(h *abi.SlotHeader) { h.Flags = abi.FlagTrace }, "prefix of 32 bytes"},
 		"buffers": {func(h *abi.SlotHeader) { h.Flags = abi.FlagBuffers }, "prefix of 48 bytes"},
 		"detail size": {func(h *abi.SlotHeader) {
@@ -119,6 +119,10 @@ func TestBadPrefixesOfAReplyEndTheSession(t *testing.T) {
 		"two buffers": {abi.FlagBuffers, 0, ref(2, abi.BufferRef{}, 32), "2 buffers"},
 		"surplus": {
 			abi.FlagBuffers, 0, ref(1, abi.BufferRef{Extent: 1}, 1), "1 bytes behind",
+		},
+		"surplus behind detail": {
+			abi.FlagBuffers | abi.FlagDetail, 21, ref(1, abi.BufferRef{Extent: 1}, 17),
+			"17 bytes behind the buffer references (allowed: 16)",
 		},
 		"extent": {
 			abi.FlagBuffers, 0, ref(1, abi.BufferRef{Extent: 7}, 0),

@@ -3,6 +3,7 @@ package outrigger
 import (
 	"fmt"
 	"log/slog"
+	"time"
 
 	"github.com/outrigger-ipc/outrigger/client-go/internal/abi"
 )
@@ -21,13 +22,15 @@ const (
 	WaitBlock
 )
 
-// Option changes what Dial does.
+// Option changes what Dial and Spawn do.
 type Option func(*options)
 
 type options struct {
 	wait  WaitPolicy
 	lanes int
 	log   *slog.Logger
+	// patience is stopPatience, unless a test has less.
+	patience time.Duration
 }
 
 // WithWait sets how callers wait; see the WaitPolicy values. On a single
@@ -39,12 +42,12 @@ func WithWait(policy WaitPolicy) Option { return func(o *options) { o.wait = pol
 // calls on different lanes are not ordered among each other.
 func WithLanes(count int) Option { return func(o *options) { o.lanes = count } }
 
-// WithLogger sets where the session reports its begin, its end and defects. The
-// default is silence.
+// WithLogger sets where the session reports its begin, its end and defects; of
+// Spawn also what the sidecar writes, line by line. The default is silence.
 func WithLogger(log *slog.Logger) Option { return func(o *options) { o.log = log } }
 
 func newOptions(list []Option) (*options, error) {
-	o := &options{}
+	o := &options{patience: stopPatience}
 	for _, option := range list {
 		option(o)
 	}

@@ -4,6 +4,7 @@ import (
 	"sync/atomic"
 
 	"github.com/outrigger-ipc/outrigger/client-go/internal/abi"
+	"github.com/outrigger-ipc/outrigger/client-go/rkyv"
 )
 
 // A record is one credit: the right to have one call in flight on a lane, and
@@ -25,12 +26,20 @@ import (
 // settles: the move publishes the answer to the owner. An abandoned record
 // belongs to the token holder who reads its answer.
 type record struct {
-	word atomic.Uint64
+	// It is atomic for all but settleOwn, so a method would promise too much.
+	word uint64
 	// generation counts the calls of this record; only the owner reads it.
 	generation uint64
 	// correlation ties the answer to the call; only the owner reads it.
 	correlation uint64
 	lane        *lane
+	// last is the method that the record last called; only the owner reads it. A
+	// caller that repeats itself is spared the look into the table.
+	last *method
+	// encoder writes typed requests, those that fit a slot into inline; only the
+	// owner uses them.
+	encoder rkyv.Encoder
+	inline  [abi.LimitInlineMax]byte
 	// bit is the record's place in the lane's bitmap.
 	bit int
 	// signal wakes the owner: one value for each parked record that is settled.
@@ -73,15 +82,15 @@ func (r *record) begin(index uint64, indexBits uint8) {
 //
 // Preconditions: it is settled, or was taken just now.
 func (r *record) await(what uint64) {
-	r.word.Store(r.generation<<generationShift | what | stateAwake)
+	atomic.StoreUint64(&r.word, r.generation<<generationShift|what|stateAwake)
 }
 
-func (r *record) settled() bool { return r.word.Load()&stateMask == stateSettled }
+func (r *record) settled() bool { return atomic.LoadUint64(&r.word)&stateMask == stateSettled }
 
 // awaits returns the state if the record awaits this answer, else false: it is
 // another call's, or none is awaited.
 func (r *record) awaits(generation, what uint64) bool {
-	word := r.word.Load()
+	word := atomic.LoadUint64(&r.word)
 	return word>>generationShift == generation && word&awaitsGrant == what &&
 		word&stateMask != stateSettled
 }
@@ -105,8 +114,8 @@ func (r *record) abandon() bool { return r.move(stateAwake, stateAbandoned) }
 func (r *record) withdraw() { r.move(stateAwake, stateSettled) }
 
 func (r *record) move(from, to uint64) bool {
-	word := r.word.Load()
-	return word&stateMask == from && r.word.CompareAndSwap(word, word&^stateMask|to)
+	word := atomic.LoadUint64(&r.word)
+	return word&stateMask == from && atomic.CompareAndSwapUint64(&r.word, word, word&^stateMask|to)
 }
 
 // settle publishes the answer to the owner and wakes it if it sleeps. It fails
@@ -116,13 +125,13 @@ func (r *record) move(from, to uint64) bool {
 // an answer of this generation.
 func (r *record) settle(generation uint64) bool {
 	for {
-		word := r.word.Load()
+		word := atomic.LoadUint64(&r.word)
 		state := word & stateMask
 		if word>>generationShift != generation || state == stateAbandoned || state == stateSettled {
 			return false
 		}
 		// Fails at most twice: the owner parked or abandoned it meanwhile.
-		if !r.word.CompareAndSwap(word, word&^stateMask) {
+		if !atomic.CompareAndSwapUint64(&r.word, word, word&^stateMask) {
 			continue
 		}
 		if state == stateParked {
@@ -131,3 +140,8 @@ func (r *record) settle(generation uint64) bool {
 		return true
 	}
 }
+
+// settleOwn settles the record of the caller itself, who holds the token and so
+// has read its answer in passing. Nobody else looks at the word now: the owner
+// is the caller, and all others want the token first. So it is a plain store.
+func (r *record) settleOwn() { r.word &^= stateMask }

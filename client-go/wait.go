@@ -86,10 +86,14 @@ func (c *Conn) wait(r *record, answers *ring.Consumer, done, stop <-chan struct{
 func (c *Conn) spin(
 	r *record, answers *ring.Consumer, allowance time.Duration, done, stop <-chan struct{},
 ) (v verdict, began time.Duration) {
+	// at is where the ring stood when this goroutine last held the token; others
+	// may have read on since, and then Ready says so.
+	at, known := uint64(0), false
 	for round := 0; ; round++ {
 		for range looksPerRound {
-			if answers.Ready() && c.token.TryLock() {
-				c.drain()
+			if (!known || answers.Ready(at)) && c.token.TryLock() {
+				c.drain(r)
+				at, known = answers.Position(), true
 				c.token.Unlock()
 			}
 			if r.settled() {

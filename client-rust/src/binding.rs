@@ -1,8 +1,8 @@
-//! Method names and the ids that the server bound them to.
+//! Methods and the ids that the server bound them to.
 //!
-//! A name is bound at its first call, by a frame on the control socket; from
-//! then on its id is found here. Two first calls at once both ask, and get the
-//! same id.
+//! A name, with the fingerprint of its messages if it is typed, is bound at its
+//! first call, by a frame on the control socket; from then on its id is found here.
+//! Two first calls at once both ask, and get the same id.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -13,16 +13,19 @@ use outrigger_layout::{Code, Error};
 use crate::lock::lock;
 use crate::waiter::{Wait, Waiter};
 
+/// 128 bits over the schema of a method's messages; zero for an untyped method.
+pub(crate) type Fingerprint = [u8; 16];
+
 /// The bindings of one session.
 #[derive(Debug, Default)]
 pub(crate) struct Bindings {
-    known: RwLock<HashMap<Box<str>, u16>>,
+    known: RwLock<HashMap<Fingerprint, HashMap<Box<str>, u16>>>,
     pending: Mutex<Pending>,
 }
 
 #[derive(Debug, Default)]
 struct Pending {
-    by_token: HashMap<u64, (Box<str>, Arc<Question>)>,
+    by_token: HashMap<u64, (Box<str>, Fingerprint, Arc<Question>)>,
     next_token: u64,
 }
 
@@ -56,21 +59,21 @@ pub(crate) fn check_name(name: &str) -> Result<(), Error> {
 }
 
 impl Bindings {
-    /// The id of a name, if it is bound.
-    pub(crate) fn find(&self, name: &str) -> Option<u16> {
+    /// The id of a method, if it is bound.
+    pub(crate) fn find(&self, name: &str, fingerprint: &Fingerprint) -> Option<u16> {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-        known.get(name).copied()
+        known.get(fingerprint)?.get(name).copied()
     }
 
     /// Takes up a question; gives the token for BIND.
-    pub(crate) fn ask(&self, name: &str) -> (u64, Arc<Question>) {
+    pub(crate) fn ask(&self, name: &str, fingerprint: &Fingerprint) -> (u64, Arc<Question>) {
         let question = Arc::new(Question::default());
         let mut pending = lock(&self.pending);
         pending.next_token += 1;
         let token = pending.next_token;
         pending
             .by_token
-            .insert(token, (name.into(), Arc::clone(&question)));
+            .insert(token, (name.into(), *fingerprint, Arc::clone(&question)));
         (token, question)
     }
 
@@ -80,11 +83,11 @@ impl Bindings {
     /// PROTOCOL if nothing was asked with this token.
     pub(crate) fn answer(&self, token: u64, answer: Result<u16, Error>) -> Result<(), Error> {
         let asked = lock(&self.pending).by_token.remove(&token);
-        let (name, question) = asked
+        let (name, fingerprint, question) = asked
             .ok_or_else(|| Error::protocol(format!("BOUND of token {token} (it was not asked)")))?;
         if let Ok(method) = answer {
             let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
-            known.insert(name, method);
+            known.entry(fingerprint).or_default().insert(name, method);
         }
         let mut state = lock(&question.state);
         state.answer = Some(answer);
@@ -101,7 +104,7 @@ impl Bindings {
         let pending = lock(&self.pending);
         let questions = pending.by_token.values();
         questions
-            .filter_map(|(_, question)| lock(&question.state).waiter.take())
+            .filter_map(|(_, _, question)| lock(&question.state).waiter.take())
             .collect()
     }
 }
@@ -124,17 +127,18 @@ mod tests {
     #[test]
     fn an_answer_reaches_its_question_and_later_calls() {
         let bindings = Bindings::default();
-        let (first, question) = bindings.ask("echo");
-        let (second, other) = bindings.ask("other");
+        let (first, question) = bindings.ask("echo", &[0; 16]);
+        let (second, other) = bindings.ask("other", &[0; 16]);
         assert_ne!(first, second);
         assert!(question.poll(Wait::Thread).is_none());
         bindings.answer(first, Ok(7)).unwrap();
         assert_eq!(question.poll(Wait::Look), Some(Ok(7)));
-        assert_eq!(bindings.find("echo"), Some(7));
+        assert_eq!(bindings.find("echo", &[0; 16]), Some(7));
+        assert_eq!(bindings.find("echo", &[1; 16]), None, "another fingerprint");
         let full = Error::resource_exhausted("methods");
         bindings.answer(second, Err(full.clone())).unwrap();
         assert_eq!(other.poll(Wait::Look), Some(Err(full)));
-        assert_eq!(bindings.find("other"), None);
+        assert_eq!(bindings.find("other", &[0; 16]), None);
         assert!(bindings.answer(second, Ok(1)).is_err(), "answered twice");
     }
 

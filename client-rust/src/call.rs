@@ -6,14 +6,17 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
+use outrigger_layout::schema::UNTYPED;
 use outrigger_layout::{Codec, Error};
 
+use crate::binding::Fingerprint;
 use crate::flight::Flight;
 use crate::parking::Parked;
 use crate::payload::Payload;
 use crate::reply::Reply;
 use crate::request::Request;
 use crate::session::Session;
+use crate::storage::Storage;
 use crate::timers::TimerKey;
 use crate::waiter::Wait;
 
@@ -47,11 +50,19 @@ impl<'a> Call<'a> {
     pub(crate) fn new(session: &'a Session, method: &'a str, payload: Payload<'a>) -> Self {
         let request = Request {
             method,
+            fingerprint: UNTYPED,
             value: payload.value(),
             codec: Codec::RAW,
             deadline: None,
         };
         Self { session, request }
+    }
+
+    /// A call of a typed method, its request being an archive.
+    pub(crate) fn typed(mut self, fingerprint: Fingerprint) -> Self {
+        self.request.fingerprint = fingerprint;
+        self.request.codec = Codec::RKYV;
+        self
     }
 
     /// Names the payload's encoding; [`Codec::RAW`] unless said otherwise. The
@@ -101,7 +112,7 @@ impl<'a> Call<'a> {
         self.run(into).map(|(len, _)| len)
     }
 
-    fn run(self, into: &mut Vec<u8>) -> Result<(Option<usize>, Codec), Error> {
+    pub(crate) fn run(self, into: &mut impl Storage) -> Result<(Option<usize>, Codec), Error> {
         let mut flight = Flight::new(self.session, self.request);
         self.session.wait(&mut flight)?;
         flight.finish(into)

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 
+use outrigger_layout::message::{Failure, Message};
 use outrigger_layout::{Code, Codec, Error};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -16,6 +17,7 @@ use crate::payload::Payload;
 use crate::reader::Reader;
 use crate::session::Session;
 use crate::stats::Stats;
+use crate::typed::{TypedCall, TypedMethod};
 
 /// A connection to a server; clones share it. The last one to go closes it.
 ///
@@ -71,6 +73,32 @@ impl Client {
     /// when it is waited for or awaited.
     pub fn call<'a>(&'a self, method: &'a str, payload: impl Into<Payload<'a>>) -> Call<'a> {
         Call::new(&self.shared.session, method, payload.into())
+    }
+
+    /// A call of a typed method; generated clients make it, in this way:
+    ///
+    /// ```no_run
+    /// use outrigger_client::{Client, Error, TypedMethod};
+    /// # #[outrigger::message] pub struct Person { pub name: String }
+    /// # #[outrigger::message] pub struct Greeting { pub text: String }
+    /// # #[outrigger::service]
+    /// # pub trait Greeter {
+    /// #     fn greet(&self, person: &outrigger::Archived<Person>)
+    /// #         -> Result<Greeting, outrigger_client::Error>;
+    /// # }
+    /// # fn greet(client: &Client, person: &Person) -> Result<(), Error> {
+    /// static GREET: TypedMethod = TypedMethod::new(|| &GreeterClient::SCHEMA.methods[0]);
+    /// let greeting = client.invoke::<Person, Greeting, Error>(&GREET, person).wait()?;
+    /// assert_eq!(greeting.text, "good day, Ada");
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn invoke<'a, Q: Message, R: Message, E: Failure>(
+        &'a self,
+        method: &'static TypedMethod,
+        request: &'a Q,
+    ) -> TypedCall<'a, Q, R, E> {
+        TypedCall::new(self, method, request)
     }
 
     /// Calls, blocks, and puts the reply's value into `into` in place of its

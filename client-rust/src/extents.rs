@@ -202,11 +202,10 @@ impl Lease {
         })
     }
 
-    /// Copies the first `len` bytes of a lent buffer out; `into` is overwritten.
+    /// Copies the first bytes of a lent buffer out, as many as `into` has.
     ///
-    /// Preconditions: `len` is not above [`Lease::len`].
-    pub(crate) fn read(&self, len: usize, into: &mut Vec<u8>) -> Result<(), Error> {
-        into.resize(len, 0);
+    /// Preconditions: those are not more than [`Lease::len`].
+    pub(crate) fn read(&self, into: &mut [u8]) -> Result<(), Error> {
         let copied = self.extent.mapping.copy_out(self.reference.offset, into);
         copied.map_err(Error::protocol)
     }
@@ -289,10 +288,10 @@ mod tests {
         server.copy_in(4096, b"reply").unwrap();
         let extents = Extents::default();
         extents.add(1, &body(side::SERVER), &fd).unwrap();
-        let mut bytes = Vec::new();
+        let mut bytes = [0; 5];
         let lease = extents.lease(&reference(1, 4096, 5), side::SERVER).unwrap();
-        lease.read(5, &mut bytes).unwrap();
-        assert_eq!(bytes, b"reply");
+        lease.read(&mut bytes).unwrap();
+        assert_eq!(&bytes, b"reply");
         for wrong in [
             reference(2, 8192, 1),
             reference(1, 4095, 1),
@@ -306,8 +305,8 @@ mod tests {
         extents.remove(1).unwrap();
         assert!(extents.lease(&reference(0, 0, 1), side::SERVER).is_err());
         assert!(extents.remove(1).is_err());
-        lease.read(5, &mut bytes).unwrap();
-        assert_eq!(bytes, b"reply", "a lease outlives the drop");
+        lease.read(&mut bytes).unwrap();
+        assert_eq!(&bytes, b"reply", "a lease outlives the drop");
     }
 
     #[test]

@@ -27,6 +27,7 @@ use crate::extents::Lease;
 use crate::record::{Phase, Place, Record};
 use crate::request::Request;
 use crate::session::{Seat, Session};
+use crate::storage::Storage;
 use crate::waiter::{Wait, Wakes};
 
 /// A call under way.
@@ -131,19 +132,22 @@ impl<'a> Flight<'a> {
     /// The error that the server answered, with its message.
     ///
     /// Preconditions: [`Flight::poll`] gave `Some(Ok)`.
-    pub(crate) fn finish(mut self, into: &mut Vec<u8>) -> Result<(Option<usize>, Codec), Error> {
+    pub(crate) fn finish(
+        mut self,
+        into: &mut impl Storage,
+    ) -> Result<(Option<usize>, Codec), Error> {
         let Stage::Reply { seat } = mem::replace(&mut self.stage, Stage::Over) else {
             unreachable!("no answer is there");
         };
         let answer = self.session.record(seat.record).take_answer(into);
         let copied = match answer.place {
             Place::Nowhere => {
-                into.clear();
+                into.set_len(0);
                 Ok(None)
             }
             Place::Inline(len) => Ok(Some(len)),
             Place::Lent(lease, len) => {
-                let copied = lease.read(len, into);
+                let copied = lease.read(into.set_len(len));
                 self.session.give_back(&lease);
                 copied.map(|()| Some(len))
             }
@@ -155,10 +159,17 @@ impl<'a> Flight<'a> {
         }
         // A message that is not UTF-8 is shown with replacement characters: the code
         // is never lost to a bad text.
-        let message = String::from_utf8_lossy(into).into_owned();
-        into.clear();
-        copied?;
-        Err(Error::new(answer.code, message))
+        let value = into.set_len(copied?.unwrap_or_default());
+        let (message, detail) = match answer.message_len {
+            Some(len) => value.split_at(len),
+            None => (&*value, &[][..]),
+        };
+        let mut error = Error::new(answer.code, String::from_utf8_lossy(message));
+        if answer.message_len.is_some() {
+            error = error.with_detail(detail.to_vec());
+        }
+        into.set_len(0);
+        Err(error)
     }
 
     /// Gives up at the deadline.
@@ -186,7 +197,10 @@ impl<'a> Flight<'a> {
 
     fn begin(&self) -> Step {
         let Request {
-            method, deadline, ..
+            method,
+            fingerprint,
+            deadline,
+            ..
         } = self.request;
         self.session.check_open()?;
         let len = self.request.len() as u64;
@@ -198,18 +212,16 @@ impl<'a> Flight<'a> {
             self.session.counters.timeouts.add(1);
             return Err(Error::timeout());
         }
-        if let Some(method) = self.session.bindings.find(method) {
+        if let Some(method) = self.session.bindings.find(method, &fingerprint) {
             return Ok(Some(Stage::Credit {
                 method,
                 ticket: None,
             }));
         }
         check_name(method)?;
-        let (token, question) = self.session.bindings.ask(method);
-        let untyped = BindBody {
-            fingerprint: [0; 16],
-        };
-        let body = [bytes_of(&untyped), method.as_bytes()];
+        let (token, question) = self.session.bindings.ask(method, &fingerprint);
+        let bind = BindBody { fingerprint };
+        let body = [bytes_of(&bind), method.as_bytes()];
         self.session.post(control::BIND, Code::OK, token, &body);
         Ok(Some(Stage::Bind(question)))
     }

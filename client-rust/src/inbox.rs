@@ -145,11 +145,12 @@ impl Inbox {
         }
         session.lane(lane).learned(header.deadline)?;
         let consumer = &self.replies[lane];
-        let (place, at) = place_of(consumer, header, session)?;
+        let (place, message_len, at) = place_of(consumer, header, session)?;
         let answer = Answer {
             code: Code(header.code),
             codec: Codec(header.codec),
             place,
+            message_len,
         };
         let copy = |into: &mut [u8]| consumer.copy_payload(at, into);
         let delivered = session.record(record).answered(correlation, answer, copy)?;
@@ -216,12 +217,13 @@ fn deliver(
     Ok(())
 }
 
-/// Where the value of a REPLY is, and at which byte of the slot if it is inline.
+/// Where the value of a REPLY is, how much of it is the message of an error with a
+/// detail, and at which byte of the slot the value begins if it is inline.
 fn place_of(
     consumer: &Consumer<RingView>,
     header: &SlotHeader,
     session: &Session,
-) -> Result<(Place, usize), String> {
+) -> Result<(Place, Option<usize>, usize), String> {
     let mut at = 0;
     if header.flags & flag::TRACE != 0 {
         let _: TraceContext = prefix(consumer, header, &mut at)?;
@@ -240,7 +242,7 @@ fn place_of(
     let mut message_len = None;
     if header.flags & flag::DETAIL != 0 {
         let detail: DetailPrefix = prefix(consumer, header, &mut at)?;
-        message_len = Some(u64::from(detail.message_len));
+        message_len = Some(detail.message_len as usize);
     }
     let rest = u64::from(header.payload_len) - at as u64;
     let no_value = header.flags & flag::NO_VALUE != 0;
@@ -250,10 +252,9 @@ fn place_of(
             "{rest} bytes behind the prefixes of flags {flags:#04x} (allowed: 0)"
         ));
     }
-    let available = reference.map_or(rest, |reference| reference.length);
-    let len = message_len.unwrap_or(available);
-    if len > available {
-        return Err(format!("message length {len} (maximum {available})"));
+    let len = reference.map_or(rest, |reference| reference.length);
+    if let Some(message_len) = message_len.filter(|seen| *seen as u64 > len) {
+        return Err(format!("message length {message_len} (maximum {len})"));
     }
     let place = match reference {
         _ if no_value => Place::Nowhere,
@@ -263,7 +264,7 @@ fn place_of(
         }
         None => Place::Inline(len as usize),
     };
-    Ok((place, at))
+    Ok((place, message_len, at))
 }
 
 /// Copies the prefix at byte `at` of the payload, and moves on behind it.

@@ -42,14 +42,14 @@
 //!
 //! | file | what |
 //! | --- | --- |
-//! | `client`, `options`, `call`, `payload`, `reply` | what users see |
+//! | `client`, `options`, `call`, `typed`, `payload`, `reply` | what users see |
 //! | `connect`, `handshake`, `welcome`, `segments` | handshake, checks, mapping |
 //! | `session` | what all threads share; its end |
 //! | `request`, `flight`, `record`, `lane`, `credits`, `binding` | one call |
 //! | `inbox`, `extents`, `returns` | what the server writes, and large payloads |
 //! | `wait`, `parking`, `waiter`, `reader`, `belt`, `timers` | sleeping and waking |
 //! | `control`, `frames` | the control socket |
-//! | `clock`, `stats`, `lock` | |
+//! | `storage`, `clock`, `stats`, `lock` | |
 //!
 //! # What is shared memory's business and what is not
 //!
@@ -88,7 +88,9 @@ mod returns;
 mod segments;
 mod session;
 mod stats;
+mod storage;
 mod timers;
+mod typed;
 mod wait;
 mod waiter;
 mod welcome;
@@ -96,8 +98,10 @@ mod welcome;
 pub use call::{Call, CallFuture};
 pub use client::Client;
 pub use options::Options;
+pub use outrigger_layout::message::{Archive, ArchiveMemory, CallError};
 pub use outrigger_layout::{Code, Codec, Error};
 pub use outrigger_ringbuf::Policy;
 pub use payload::Payload;
 pub use reply::Reply;
 pub use stats::Stats;
+pub use typed::{TypedCall, TypedMethod};

@@ -26,6 +26,7 @@ use outrigger_ringbuf::sync::{AtomicBool, Ordering};
 
 use crate::extents::Lease;
 use crate::lock::lock;
+use crate::storage::Storage;
 use crate::waiter::{Wait, Waiter};
 
 /// Most records of a session: indexes have 16 bits and start at 1.
@@ -67,6 +68,8 @@ pub(crate) struct Answer {
     pub(crate) codec: Codec,
     /// Where value or message are.
     pub(crate) place: Place,
+    /// Bytes of the message, if a typed detail stands behind it.
+    pub(crate) message_len: Option<usize>,
 }
 
 /// Where the value of an answer is; or the message, if its code is not 0.
@@ -278,14 +281,13 @@ impl Record {
     /// Answered to Free; what is inline replaces the content of `into`.
     ///
     /// Preconditions: [`Record::poll`] returned true.
-    pub(crate) fn take_answer(&self, into: &mut Vec<u8>) -> Answer {
+    pub(crate) fn take_answer(&self, into: &mut impl Storage) -> Answer {
         let mut inner = lock(&self.inner);
         let Phase::Answered(answer) = self.enter(&mut inner, Phase::Free) else {
             unreachable!("no answer");
         };
         if let Place::Inline(len) = answer.place {
-            into.clear();
-            into.extend_from_slice(&inner.inline[..len]);
+            into.set_len(len).copy_from_slice(&inner.inline[..len]);
         }
         answer
     }
@@ -356,6 +358,7 @@ mod tests {
             code: Code::OK,
             codec: Codec::RAW,
             place: Place::Inline(len),
+            message_len: None,
         }
     }
 

@@ -5,12 +5,14 @@ use std::time::Instant;
 use outrigger_layout::Codec;
 use outrigger_layout::slot::{SlotHeader, flag, kind};
 
+use crate::binding::Fingerprint;
 use crate::clock::Clock;
 
 /// One request, borrowed from its caller.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Request<'a> {
     pub(crate) method: &'a str,
+    pub(crate) fingerprint: Fingerprint,
     pub(crate) value: Option<&'a [u8]>,
     pub(crate) codec: Codec,
     pub(crate) deadline: Option<Instant>,

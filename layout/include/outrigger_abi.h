@@ -26,6 +26,7 @@ extern "C" {
 #define OUTRIGGER_LIMIT_OWNERSHIP_STRIDE 64u /* bytes from one slot to the next in grant and return rings */
 #define OUTRIGGER_LIMIT_INLINE_MAX 224u /* bytes of payload that fit beside a header in a request or reply slot */
 #define OUTRIGGER_LIMIT_PAYLOAD_MAX 67108864u /* largest payload of one message, prefixes excluded */
+#define OUTRIGGER_LIMIT_ARCHIVE_DEPTH_MAX 64u /* most levels of pointers in an rkyv archive, as rkyv counts them */
 #define OUTRIGGER_LIMIT_RING_CAPACITY_MAX 65536u /* most slots in one ring; every capacity is zero or a power of two */
 #define OUTRIGGER_LIMIT_LANES_MAX 16u /* most lanes of one session */
 #define OUTRIGGER_LIMIT_DEPTH_MAX 8u /* deepest nesting of calls; outside calls have depth 0 */
@@ -106,6 +107,7 @@ extern "C" {
 /* Values of the slot header's `codec` byte. */
 #define OUTRIGGER_CODEC_RAW 0u /* bytes without a meaning to Outrigger */
 #define OUTRIGGER_CODEC_JSON 1u /* JSON text in UTF-8 */
+#define OUTRIGGER_CODEC_RKYV 2u /* an rkyv archive; the method was bound with its fingerprint */
 
 /* First 32 bytes of HELLO, WELCOME and REFUSED. Frozen for ever. */
 typedef struct outrigger_handshake_prefix {

@@ -12,6 +12,8 @@ impl Codec {
     pub const RAW: Self = Self(codecs::RAW);
     /// JSON text in UTF-8.
     pub const JSON: Self = Self(codecs::JSON);
+    /// An rkyv archive of a type that both sides know by its fingerprint.
+    pub const RKYV: Self = Self(codecs::RKYV);
 }
 
 crate::numbers! {
@@ -21,6 +23,8 @@ crate::numbers! {
         RAW = 0;
         /// JSON text in UTF-8
         JSON = 1;
+        /// an rkyv archive; the method was bound with its fingerprint
+        RKYV = 2;
     }
 }
 
@@ -29,6 +33,7 @@ impl fmt::Display for Codec {
         match *self {
             Self::RAW => f.write_str("raw"),
             Self::JSON => f.write_str("json"),
+            Self::RKYV => f.write_str("rkyv"),
             Self(other) => write!(f, "codec_{other}"),
         }
     }

@@ -25,6 +25,8 @@ pub struct Error {
 struct Inner {
     code: Code,
     message: String,
+    /// The archive of a method's own error.
+    detail: Option<Box<[u8]>>,
 }
 
 impl Error {
@@ -38,7 +40,11 @@ impl Error {
             message
         };
         Self {
-            inner: Box::new(Inner { code, message }),
+            inner: Box::new(Inner {
+                code,
+                message,
+                detail: None,
+            }),
         }
     }
 
@@ -121,6 +127,18 @@ impl Error {
     /// The code; never [`Code::OK`] for an error that was received.
     pub fn code(&self) -> Code {
         self.inner.code
+    }
+
+    /// Adds the archive of a method's own error.
+    pub fn with_detail(mut self, archive: Vec<u8>) -> Self {
+        self.inner.detail = Some(archive.into_boxed_slice());
+        self
+    }
+
+    /// The archive of the method's own error, if it sent one. It may lie at any
+    /// address.
+    pub fn detail(&self) -> Option<&[u8]> {
+        self.inner.detail.as_deref()
     }
 
     /// The message without the prefix that `Display` adds.

@@ -34,7 +34,9 @@ pub mod error;
 pub mod frame;
 pub mod generate;
 pub mod limits;
+pub mod message;
 pub mod ring;
+pub mod schema;
 pub mod segment;
 pub mod slot;
 

@@ -18,6 +18,8 @@ crate::numbers! {
         INLINE_MAX = 224;
         /// largest payload of one message, prefixes excluded
         PAYLOAD_MAX = 67_108_864;
+        /// most levels of pointers in an rkyv archive, as rkyv counts them
+        ARCHIVE_DEPTH_MAX = 64;
         /// most slots in one ring; every capacity is zero or a power of two
         RING_CAPACITY_MAX = 65_536;
         /// most lanes of one session

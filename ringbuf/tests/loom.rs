@@ -19,7 +19,7 @@
 //! each fence is taken away, one at a time, and loom must find the failure.
 //!
 //! Bounds: three threads, three messages, and per execution [`PREEMPTIONS`]
-//! preemptions, or `LOOM_MAX_PREEMPTIONS`: with 7 (`ringbuf/tests/lanes.sh loom`)
+//! preemptions, or `LOOM_MAX_PREEMPTIONS`: with 7 (`.ci/lanes loom`)
 //! the models of P1 and P2 are complete, those of P3 and P4 run 400,000
 //! executions. Not modelled: load buffering, which loom does not know, and the
 //! sequentially consistent atomics of Go, which order more than these.

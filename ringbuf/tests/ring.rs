@@ -1,6 +1,6 @@
 //! What a ring promises, over heap memory and between threads.
 //!
-//! Also run under Miri and ThreadSanitizer: `ringbuf/tests/lanes.sh miri`, `… tsan`.
+//! Also run under Miri and ThreadSanitizer: `.ci/lanes miri`, `… tsan`.
 
 mod heap_ring;
 mod seed;

@@ -10,9 +10,11 @@ use outrigger_ringbuf::Policy;
 
 use crate::builtin;
 use crate::handler::Handler;
+use crate::inherited::take_connection;
 use crate::listener::{BindError, Listener};
 use crate::registry::Registry;
-use crate::server::Server;
+use crate::server::{Server, Source};
+use crate::service::Service;
 
 /// Bounds of a server and of each of its sessions. Values outside their range
 /// are brought into it.
@@ -109,6 +111,29 @@ impl Builder {
         self
     }
 
+    /// Registers every method of a service. An error is reported by
+    /// [`Builder::bind`].
+    ///
+    /// ```
+    /// use outrigger_server::Server;
+    /// # #[outrigger::service]
+    /// # pub trait Greeter {
+    /// #     fn greet(&self) -> Result<(), outrigger_server::Error>;
+    /// # }
+    /// # struct Polite;
+    /// # impl Greeter for Polite {
+    /// #     fn greet(&self) -> Result<(), outrigger_server::Error> { Ok(()) }
+    /// # }
+    /// let builder = Server::builder().service(GreeterServer::new(Polite));
+    /// assert!(builder.registry().list().contains(&"greeter.greet".to_owned()));
+    /// ```
+    pub fn service(mut self, service: impl Service) -> Self {
+        if let Err(error) = self.registry.register_service(service) {
+            self.failed.get_or_insert(error);
+        }
+        self
+    }
+
     /// How pollers wait for requests; the default is [`Policy::Hybrid`].
     pub fn wait(mut self, policy: Policy) -> Self {
         self.wait = policy;
@@ -154,7 +179,16 @@ impl Builder {
             return Err(BindError::Configuration(error));
         }
         let listener = Listener::bind(path)?;
-        Server::new(self, listener).map_err(BindError::Configuration)
+        Server::new(self, Source::Path(listener)).map_err(BindError::Configuration)
+    }
+
+    /// Serves one client, whose connection is standard input.
+    pub(crate) fn inherit(mut self) -> Result<Server, BindError> {
+        if let Some(error) = self.failed.take() {
+            return Err(BindError::Configuration(error));
+        }
+        let connection = take_connection()?;
+        Server::new(self, Source::Connection(connection)).map_err(BindError::Configuration)
     }
 }
 

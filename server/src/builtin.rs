@@ -1,12 +1,12 @@
 //! The methods every server has: `outrigger.echo`, `outrigger.version`,
-//! `outrigger.methods`.
+//! `outrigger.methods`, `outrigger.schema`.
 
 use std::sync::{Arc, Weak};
 
-use outrigger_layout::{Codec, Error};
+use outrigger_layout::{Code, Codec, Error};
 
 use crate::context::Context;
-use crate::handler::Handler;
+use crate::handler::{Handler, Placement};
 use crate::registry::Registry;
 use crate::reply::Reply;
 use crate::request::Request;
@@ -16,7 +16,13 @@ pub(crate) fn register(registry: &Arc<Registry>) -> Result<(), Error> {
     registry.insert("outrigger.echo", Arc::new(Echo))?;
     registry.insert("outrigger.version", Arc::new(Version))?;
     let registered = Arc::downgrade(registry);
-    registry.insert("outrigger.methods", Arc::new(Methods { registered }))?;
+    registry.insert(
+        "outrigger.methods",
+        Arc::new(Methods {
+            registered: registered.clone(),
+        }),
+    )?;
+    registry.insert("outrigger.schema", Arc::new(Schema { registered }))?;
     Ok(())
 }
 
@@ -78,6 +84,44 @@ impl Handler for Methods {
             .map(|registry| registry.list())
             .unwrap_or_default();
         serde_json::to_writer(&mut *reply, &names).map_err(|error| reply.explain(&error))
+    }
+
+    fn codecs(&self) -> &[Codec] {
+        &[Codec::RAW, Codec::JSON]
+    }
+}
+
+/// Without a request: the schema of all typed methods as JSON. With the name of a
+/// typed method: the canonical text of its messages, which its fingerprint is of.
+struct Schema {
+    registered: Weak<Registry>,
+}
+
+impl Handler for Schema {
+    fn call(
+        &self,
+        _: &Context<'_>,
+        request: Request<'_>,
+        reply: &mut Reply<'_>,
+    ) -> Result<(), Error> {
+        let Some(registry) = self.registered.upgrade() else {
+            return Err(Error::with_details(Code::SHUTTING_DOWN, &[&"no registry"]));
+        };
+        if request.codec() == Codec::JSON || request.bytes().is_empty() {
+            let written = serde_json::to_writer(&mut *reply, &registry.schema());
+            return written.map_err(|error| reply.explain(&error));
+        }
+        let name = core::str::from_utf8(request.bytes());
+        let name = name.map_err(|_| Error::invalid_utf8("method name"))?;
+        let handler = registry.find(name);
+        match handler.and_then(|handler| handler.method()) {
+            Some(method) => reply.give(method.canonical().into_bytes()),
+            None => Err(Error::not_found(name)),
+        }
+    }
+
+    fn placement(&self) -> Placement {
+        Placement::Pool
     }
 
     fn codecs(&self) -> &[Codec] {

@@ -8,12 +8,14 @@
 //! }
 //! ```
 
+use core::time::Duration;
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::mpsc;
 
 use clap::error::ErrorKind;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use outrigger_layout::{Code, Error};
 use outrigger_ringbuf::Policy;
 use tokio::signal::unix::{SignalKind, signal};
@@ -56,12 +58,22 @@ impl From<WaitArg> for Policy {
     }
 }
 
-/// Flags of `serve`.
+/// Flags of `serve`. One of `socket` and `inherited_socket` is given.
 #[derive(Args, Clone, Debug)]
+#[command(group = ArgGroup::new("outrigger-source").required(true))]
 pub struct ServeArgs {
     /// Path of the unix socket to listen on, at most 107 bytes.
-    #[arg(long, value_name = "PATH", env = "OUTRIGGER_SOCKET")]
-    pub socket: PathBuf,
+    #[arg(
+        long,
+        value_name = "PATH",
+        env = "OUTRIGGER_SOCKET",
+        group = "outrigger-source"
+    )]
+    pub socket: Option<PathBuf>,
+    /// Serve one client, whose connection is standard input, and end with it.
+    /// That is how `Spawn` of the Go client starts a sidecar.
+    #[arg(long, group = "outrigger-source")]
+    pub inherited_socket: bool,
     /// How to wait for requests.
     #[arg(long, value_enum, help = "How to wait for requests [default: hybrid]")]
     pub wait: Option<WaitArg>,
@@ -93,11 +105,14 @@ struct Sidecar {
 enum Command {
     /// Serve until SIGTERM or SIGINT; a second one ends at once.
     Serve(ServeArgs),
+    /// Print the schema of the typed services as JSON.
+    Schema,
 }
 
 impl Builder {
     /// Runs this process as a sidecar: reads `serve` and its flags from the
-    /// command line, serves, and returns the exit code (sysexits).
+    /// command line, serves, and returns the exit code (sysexits). `schema` prints
+    /// the schema of the typed services instead.
     ///
     /// SIGTERM or SIGINT begins an orderly end with exit code 0, a second one
     /// ends at once.
@@ -106,7 +121,25 @@ impl Builder {
             Ok(Sidecar {
                 command: Command::Serve(args),
             }) => self.serve(&args),
+            Ok(Sidecar {
+                command: Command::Schema,
+            }) => self.print_schema(),
             Err(error) => usage(&error),
+        }
+    }
+
+    /// Prints the schema on standard output.
+    fn print_schema(&self) -> ExitCode {
+        let mut out = std::io::stdout().lock();
+        let printed = serde_json::to_writer_pretty(&mut out, &self.registry().schema())
+            .map_err(std::io::Error::from)
+            .and_then(|()| writeln!(out));
+        match printed {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("standard output: {error}");
+                ExitCode::from(sysexits::OS)
+            }
         }
     }
 
@@ -122,10 +155,11 @@ impl Builder {
             }
         };
         let builder = self.with_flags(args);
-        match builder.bind_at(&args.socket) {
+        let drain = builder.limits.drain;
+        match builder.open(args) {
             Ok(server) => {
                 signals.end(server.handle());
-                run(server)
+                run(server, args.inherited_socket.then_some(drain))
             }
             Err(error) => {
                 eprintln!("{error}");
@@ -145,10 +179,38 @@ impl Builder {
         let workers = args.workers.map_or(self.workers, usize::from);
         self.limits(limits).pollers(pollers).workers(workers)
     }
+
+    /// Listens on the path, or takes the connection over.
+    fn open(self, args: &ServeArgs) -> Result<Server, BindError> {
+        match (&args.socket, args.inherited_socket) {
+            (Some(path), false) => self.bind_at(path),
+            (None, true) => self.inherit(),
+            (path, _) => {
+                let seen = if path.is_some() { "both" } else { "none" };
+                Err(BindError::Configuration(Error::invalid_argument(format!(
+                    "{seen} of --socket and --inherited-socket (allowed: one of them)"
+                ))))
+            }
+        }
+    }
 }
 
-fn run(server: Server) -> ExitCode {
-    match server.run() {
+/// Runs a server. With `last`, handlers have that long after the end of its last
+/// session: a sidecar whose client is gone would otherwise outlive it for as long
+/// as a handler cares to, and nobody knows of it any more.
+fn run(mut server: Server, last: Option<Duration>) -> ExitCode {
+    let outcome = server.serve();
+    if let Some(last) = last {
+        let limit = move || {
+            std::thread::sleep(last);
+            eprintln!("handlers did not end within {last:?} of the end of the session");
+            std::process::exit(i32::from(sysexits::SOFTWARE));
+        };
+        // Without a thread for it there is no limit.
+        let _ = std::thread::Builder::new().spawn(limit);
+    }
+    drop(server);
+    match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("{error}");
@@ -229,7 +291,9 @@ async fn watch(
 fn bind_exit(error: &BindError) -> u8 {
     match error {
         BindError::Configuration(error) => exit_code(error),
-        BindError::TooLong { .. } | BindError::NotASocket { .. } => sysexits::USAGE,
+        BindError::TooLong { .. }
+        | BindError::NotASocket { .. }
+        | BindError::NotInherited { .. } => sysexits::USAGE,
         BindError::Live { .. } => sysexits::UNAVAILABLE,
         BindError::System { .. } => sysexits::CANNOT_CREATE,
     }

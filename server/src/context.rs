@@ -23,6 +23,8 @@ pub struct Context<'a> {
     pub(crate) peer: Peer,
     pub(crate) epoch: u64,
     pub(crate) deadline_ns: u64,
+    /// Bytes of the largest answer.
+    pub(crate) payload_max: u64,
     pub(crate) cancelled: &'a AtomicBool,
     pub(crate) ended: &'a outrigger_ringbuf::Closing,
 }

@@ -4,18 +4,28 @@
 //! [`Handler`] for full control. A handler runs inline on the poller unless it
 //! is moved to the pool by `on_pool`.
 
+use core::future::Future;
 use core::marker::PhantomData;
+use core::pin::Pin;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use outrigger_layout::{Codec, Error};
+use outrigger_layout::schema::{MethodNode, UNTYPED};
+use outrigger_layout::{Code, Codec, Error};
 
 use crate::context::Context;
 use crate::reply::Reply;
 use crate::request::Request;
 
 /// Where a method's calls run.
+///
+/// ```
+/// use outrigger_server::{Handler, Placement, handler};
+/// let lengthy = handler::bytes(|_, bytes| Ok(bytes.repeat(1000)));
+/// assert_eq!(lengthy.placement(), Placement::Inline);
+/// assert_eq!(lengthy.on_pool().placement(), Placement::Pool);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Placement {
     /// On the poller, in the order of arrival: the lowest latency. Such a handler
@@ -25,12 +35,76 @@ pub enum Placement {
     Inline,
     /// On the worker pool: may block, calls overtake each other.
     Pool,
+    /// On the executor: [`Handler::call_async`] is awaited, among others.
+    Async,
 }
+
+/// A call of [`Handler::call_async`] on its way.
+///
+/// ```
+/// use outrigger_server::handler::Answering;
+/// use outrigger_server::{Context, Error, Handler, Placement, Reply, Request};
+///
+/// /// Answers a greeting when `voice` is free.
+/// struct Hoarse {
+///     voice: tokio::sync::Semaphore,
+/// }
+///
+/// impl Handler for Hoarse {
+///     fn call(&self, _: &Context<'_>, _: Request<'_>, _: &mut Reply<'_>) -> Result<(), Error> {
+///         Err(Error::invalid_argument("a hoarse person takes its time"))
+///     }
+///
+///     fn call_async<'a>(&'a self, _: Context<'a>, request: Request<'a>) -> Answering<'a> {
+///         Box::pin(async move {
+///             let _voice = self.voice.acquire().await.map_err(Error::handler)?;
+///             Ok(Some([b"good day, ", request.bytes()].concat()))
+///         })
+///     }
+///
+///     fn placement(&self) -> Placement {
+///         Placement::Async
+///     }
+/// }
+/// # let voice = tokio::sync::Semaphore::new(1);
+/// # outrigger_server::Registry::default().register("greet", Hoarse { voice })?;
+/// # Ok::<(), Error>(())
+/// ```
+pub type Answering<'a> = Pin<Box<dyn Future<Output = Result<Option<Vec<u8>>, Error>> + Send + 'a>>;
 
 /// Answers the calls of one method.
 ///
 /// A panic is caught: the caller gets PANIC with its text, and nothing else is
 /// affected.
+///
+/// ```
+/// use outrigger_server::{Context, Error, Handler, Registry, Reply, Request};
+///
+/// struct Greet {
+///     words: String,
+/// }
+///
+/// impl Handler for Greet {
+///     fn call(
+///         &self,
+///         _: &Context<'_>,
+///         request: Request<'_>,
+///         reply: &mut Reply<'_>,
+///     ) -> Result<(), Error> {
+///         let Some(name) = request.value() else {
+///             return Err(Error::invalid_argument("a person without a name"));
+///         };
+///         let text = reply.buffer(self.words.len() + name.len())?;
+///         text[..self.words.len()].copy_from_slice(self.words.as_bytes());
+///         text[self.words.len()..].copy_from_slice(name);
+///         Ok(())
+///     }
+/// }
+///
+/// let registry = Registry::default();
+/// registry.register("greet", Greet { words: "good day, ".to_owned() })?;
+/// # Ok::<(), Error>(())
+/// ```
 pub trait Handler: Send + Sync + 'static {
     /// Answers one call: writes the value into `reply`, or fails.
     ///
@@ -49,9 +123,38 @@ pub trait Handler: Send + Sync + 'static {
         Placement::Inline
     }
 
+    /// Answers one call whose placement is [`Placement::Async`]: gives the value, or
+    /// `None` for no value. It must not block its thread, on which all such calls
+    /// take turns. It is dropped unfinished at its deadline, when the caller
+    /// cancels, and when the server ends. For an example see [`Answering`].
+    ///
+    /// # Errors
+    /// As `call`.
+    fn call_async<'a>(&'a self, context: Context<'a>, request: Request<'a>) -> Answering<'a> {
+        let _ = (context, request);
+        Box::pin(async { Err(Error::with_details(Code::NOT_IMPLEMENTED, &[&"call_async"])) })
+    }
+
+    /// What the method's messages look like, for a typed method. Generated handlers
+    /// have it; a handler of one's own need not.
+    fn method(&self) -> Option<&'static MethodNode> {
+        None
+    }
+
+    /// Fingerprint of the method's messages; [`UNTYPED`] without one.
+    fn fingerprint(&self) -> [u8; 16] {
+        UNTYPED
+    }
+
     /// The codecs that requests may use; another is SERIALIZATION, and the
     /// handler is not called. The reply has the codec of the request. Asked when a
     /// session first finds the handler.
+    ///
+    /// ```
+    /// use outrigger_server::{Codec, Error, Handler, handler};
+    /// let length = handler::json(|_, text: String| Ok::<_, Error>(text.len()));
+    /// assert_eq!(length.codecs(), [Codec::JSON]);
+    /// ```
     fn codecs(&self) -> &[Codec] {
         &[Codec::RAW]
     }
@@ -191,6 +294,14 @@ impl<H: Handler> Handler for OnPool<H> {
         reply: &mut Reply<'_>,
     ) -> Result<(), Error> {
         self.handler.call(context, request, reply)
+    }
+
+    fn method(&self) -> Option<&'static MethodNode> {
+        self.handler.method()
+    }
+
+    fn fingerprint(&self) -> [u8; 16] {
+        self.handler.fingerprint()
     }
 
     fn placement(&self) -> Placement {

@@ -34,7 +34,9 @@ mod clock;
 mod context;
 mod control;
 mod errno;
+mod executor;
 pub mod handler;
+mod inherited;
 mod ledger;
 mod listener;
 mod lock;
@@ -46,22 +48,26 @@ mod registry;
 mod reply;
 mod request;
 mod server;
+mod service;
 mod session;
 #[doc(hidden)]
 pub mod stepping;
+pub mod typed;
 
 pub use builder::{Builder, Limits};
 pub use cli::{ServeArgs, WaitArg, exit_code, usage};
 pub use context::{Context, Peer};
-pub use handler::{Handler, Placement};
+pub use handler::{Answering, Handler, Placement};
 pub use listener::BindError;
 pub use logging::{LogLevel, init_logging};
+pub use outrigger_layout::message::{Failure, Message};
 pub use outrigger_layout::{Code, Codec, Error};
 pub use outrigger_ringbuf::Policy;
 pub use registry::Registry;
 pub use reply::Reply;
 pub use request::Request;
 pub use server::{Server, ServerHandle, Stats};
+pub use service::Service;
 
 /// Version of this crate, as `outrigger.version` and WELCOME tell it.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

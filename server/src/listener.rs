@@ -37,6 +37,11 @@ pub enum BindError {
         /// The path.
         path: PathBuf,
     },
+    /// Standard input, which was announced as a connection, is something else.
+    NotInherited {
+        /// What it is.
+        seen: &'static str,
+    },
     /// A system call failed.
     System {
         /// What was being done, and what to do about it.
@@ -64,6 +69,12 @@ impl core::fmt::Display for BindError {
                 f,
                 "{} exists and is no socket: remove it or choose another path",
                 path.display()
+            ),
+            Self::NotInherited { seen } => write!(
+                f,
+                "standard input is {seen} (allowed with --inherited-socket: the connected unix \
+                 stream socket of whoever starts this process); \
+                 to listen on a path give --socket PATH"
             ),
             Self::System { doing, error } => write!(f, "{doing}: {error}"),
         }

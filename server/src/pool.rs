@@ -8,12 +8,15 @@ use std::thread::JoinHandle;
 use crossbeam::channel::{Receiver, Sender, TrySendError, bounded};
 use outrigger_layout::buffer::BufferTable;
 use outrigger_layout::limits::INLINE_MAX;
+use outrigger_layout::message::ARCHIVE_ALIGN;
 use outrigger_layout::slot::{SlotHeader, flag};
 use outrigger_layout::{Code, Codec, Error};
 use outrigger_ringbuf::sync::Ordering;
+use rkyv::util::AlignedVec;
 
 use crate::clock::monotonic_ns;
 use crate::context::Context;
+use crate::executor::Executor;
 use crate::handler::Handler;
 use crate::ledger::{Lease, Plan};
 use crate::lock::lock;
@@ -25,6 +28,19 @@ use crate::session::{Answer, Call, Session};
 /// Bytes of scratch memory that a worker keeps from call to call.
 const SCRATCH_KEPT: usize = 4 << 20;
 
+/// Room for the payload of a slot, aligned for the archives in it.
+#[derive(Clone, Copy, Debug)]
+#[repr(C, align(16))]
+pub(crate) struct SlotPayload(pub(crate) [u8; INLINE_MAX as usize]);
+
+impl Default for SlotPayload {
+    fn default() -> Self {
+        Self([0; INLINE_MAX as usize])
+    }
+}
+
+const _: () = assert!(align_of::<SlotPayload>() >= ARCHIVE_ALIGN);
+
 /// A request's value, on its way to a worker.
 #[derive(Debug)]
 #[allow(
@@ -33,7 +49,7 @@ const SCRATCH_KEPT: usize = 4 << 20;
 )]
 pub(crate) enum Body {
     None,
-    Inline([u8; INLINE_MAX as usize], usize),
+    Inline(SlotPayload, usize),
     /// A held buffer; offset and length of the bytes meant.
     Buffer(Lease, u64, u64),
 }
@@ -65,6 +81,8 @@ pub(crate) struct FinishJob {
 )]
 pub(crate) enum Job {
     Call(CallJob),
+    /// A call that the executor awaits.
+    Future(CallJob),
     Finish(FinishJob),
     Grow(Arc<Session>, Plan),
     Free(Arc<Session>, Lease),
@@ -74,6 +92,7 @@ pub(crate) enum Job {
 pub(crate) struct Pool {
     /// Taken at shutdown, so that the workers see the queue's end.
     sender: Mutex<Option<Sender<Job>>>,
+    executor: Executor,
     receiver: Receiver<Job>,
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
@@ -81,7 +100,7 @@ pub(crate) struct Pool {
 /// Memory that a worker reuses from call to call.
 #[derive(Debug, Default)]
 struct Scratch {
-    request: Vec<u8>,
+    request: AlignedVec,
     reply: Vec<u8>,
 }
 
@@ -100,6 +119,7 @@ impl Pool {
             .collect::<std::io::Result<Vec<_>>>()?;
         Ok(Self {
             sender: Mutex::new(Some(sender)),
+            executor: Executor::new(jobs_max),
             receiver,
             threads: Mutex::new(threads),
         })
@@ -107,7 +127,14 @@ impl Pool {
 
     /// Queues a job; never waits. If the queue is full, what was asked for is
     /// refused with RESOURCE_EXHAUSTED: nothing large is done on the caller's thread.
-    pub(crate) fn submit(&self, job: Job) {
+    pub(crate) fn submit(self: &Arc<Self>, job: Job) {
+        let job = match job {
+            Job::Future(call) => match self.executor.spawn(self, call) {
+                Ok(()) => return,
+                Err((call, error)) => return refuse_call(&call, &error),
+            },
+            job => job,
+        };
         let sent = match &*lock(&self.sender) {
             Some(sender) => sender.try_send(job),
             None => Err(TrySendError::Disconnected(job)),
@@ -118,14 +145,14 @@ impl Pool {
     }
 
     /// Queues the making of extents.
-    pub(crate) fn grow(&self, session: &Arc<Session>, plans: Vec<Plan>) {
+    pub(crate) fn grow(self: &Arc<Self>, session: &Arc<Session>, plans: Vec<Plan>) {
         for plan in plans {
             self.submit(Job::Grow(Arc::clone(session), plan));
         }
     }
 
     /// Queues the freeing of a buffer.
-    pub(crate) fn free(&self, session: &Arc<Session>, lease: Lease) {
+    pub(crate) fn free(self: &Arc<Self>, session: &Arc<Session>, lease: Lease) {
         self.submit(Job::Free(Arc::clone(session), lease));
     }
 
@@ -137,6 +164,8 @@ impl Pool {
 
     /// Ends the workers after the jobs that are queued.
     pub(crate) fn stop(&self) {
+        // Calls that are dropped there may leave answers to publish here.
+        self.executor.stop();
         drop(lock(&self.sender).take());
         for thread in lock(&self.threads).drain(..) {
             // A worker that panicked outside a handler has been reported by the hook.
@@ -148,11 +177,7 @@ impl Pool {
         let max = self.receiver.capacity().unwrap_or_default();
         let error = Error::resource_exhausted(format!("{max} jobs wait (maximum {max})"));
         match job {
-            Job::Call(job) => {
-                free_body(&job.session, &job.body);
-                let answer = Answer::failure(&error);
-                publish(&job.session, job.lane, job.place, &job.header, &answer);
-            }
+            Job::Call(job) | Job::Future(job) => refuse_call(&job, &error),
             Job::Finish(job) => {
                 let answer = Answer::failure(&error);
                 publish(&job.session, job.lane, job.place, &job.header, &answer);
@@ -169,6 +194,13 @@ impl Pool {
     }
 }
 
+/// Answers a call that does not run.
+fn refuse_call(job: &CallJob, error: &Error) {
+    free_body(&job.session, &job.body);
+    let answer = Answer::failure(error);
+    publish(&job.session, job.lane, job.place, &job.header, &answer);
+}
+
 fn work(receiver: &Receiver<Job>) {
     let mut scratch = Scratch::default();
     while let Ok(job) = receiver.recv() {
@@ -182,18 +214,59 @@ fn work(receiver: &Receiver<Job>) {
     }
 }
 
+impl Body {
+    /// The private copy of the value; that of a buffer is made in `memory`.
+    pub(crate) fn read<'a>(
+        &'a self,
+        memory: &'a mut AlignedVec,
+    ) -> Result<Option<&'a [u8]>, Error> {
+        match self {
+            Self::None => Ok(None),
+            Self::Inline(bytes, len) => Ok(Some(&bytes.0[..*len])),
+            Self::Buffer(lease, offset, len) => {
+                let len = *len as usize;
+                if memory.len() < len {
+                    memory.resize(len, 0);
+                }
+                let copy = &mut memory[..len];
+                let copied = lease.mapping.copy_out(*offset, copy);
+                copied.map_err(Error::protocol)?;
+                Ok(Some(&*copy))
+            }
+        }
+    }
+}
+
+impl CallJob {
+    /// What its handler may know.
+    pub(crate) fn context<'a>(&'a self, call: &'a Call) -> Context<'a> {
+        Context {
+            method: &self.method,
+            peer: self.session.peer(),
+            epoch: self.session.epoch(),
+            deadline_ns: self.header.deadline,
+            payload_max: self.session.limits().payload_max,
+            cancelled: &call.cancelled,
+            ended: self.session.closing(),
+        }
+    }
+}
+
 impl Scratch {
     /// Gives back what a large call has left.
     fn trim(&mut self) {
-        for memory in [&mut self.request, &mut self.reply] {
-            memory.truncate(SCRATCH_KEPT);
-            memory.shrink_to(SCRATCH_KEPT);
+        self.reply.truncate(SCRATCH_KEPT);
+        self.reply.shrink_to(SCRATCH_KEPT);
+        if self.request.capacity() > SCRATCH_KEPT {
+            self.request = AlignedVec::new();
         }
     }
 
     fn run(&mut self, job: Job) {
         match job {
             Job::Call(job) => self.run_call(&job),
+            // `submit` hands it to the executor.
+            Job::Future(_) => {}
             Job::Finish(job) => self.run_finish(job),
             Job::Grow(session, plan) => session.arena().grow_all(&session, &[plan]),
             Job::Free(session, lease) => session.arena().free(&session, &lease),
@@ -219,28 +292,8 @@ impl Scratch {
         if header.deadline != 0 && header.deadline <= monotonic_ns() {
             return Err(Error::timeout());
         }
-        let value = match &job.body {
-            Body::None => None,
-            Body::Inline(bytes, len) => Some(&bytes[..*len]),
-            Body::Buffer(lease, offset, len) => {
-                let len = *len as usize;
-                self.request.resize(self.request.len().max(len), 0);
-                let copy = &mut self.request[..len];
-                lease
-                    .mapping
-                    .copy_out(*offset, copy)
-                    .map_err(Error::protocol)?;
-                Some(&*copy)
-            }
-        };
-        let context = Context {
-            method: &job.method,
-            peer: session.peer(),
-            epoch: session.epoch(),
-            deadline_ns: header.deadline,
-            cancelled: &call.cancelled,
-            ended: session.closing(),
-        };
+        let value = job.body.read(&mut self.request)?;
+        let context = job.context(call);
         let payload_max = session.limits().payload_max;
         let mut reply = Reply::new(&mut self.reply, Some(session), payload_max, header.deadline);
         let request = Request::new(value, Codec(header.codec));
@@ -272,8 +325,10 @@ impl Scratch {
             Ok(Form::Scratch) if self.reply.len() > inline_max => {
                 place_in_buffer(session, &self.reply, header.deadline)
             }
-            Err(error) if error.message().len() > inline_max => {
-                place_in_buffer(session, error.message().as_bytes(), header.deadline)
+            Err(error) if Answer::failure_len(error) > INLINE_MAX => {
+                let detail = error.detail().unwrap_or_default();
+                let value = [error.message().as_bytes(), detail].concat();
+                place_in_buffer(session, &value, header.deadline)
             }
             Ok(Form::Scratch) => {
                 let answer = Answer::value(&self.reply);
@@ -286,9 +341,10 @@ impl Scratch {
                 return publish(session, lane, place, header, &Answer::failure(error));
             }
         };
-        let code = outcome.map_or_else(|error| error.code(), |_| Code::OK);
         match lent {
-            Ok((lease, len)) => publish_lent(session, lane, place, header, (&lease, len, code)),
+            Ok((lease, len)) => {
+                publish_lent(session, lane, place, header, (&lease, len, outcome.err()));
+            }
             Err(error) => publish(session, lane, place, header, &Answer::failure(&error)),
         }
     }
@@ -296,7 +352,7 @@ impl Scratch {
 
 /// A handler that saw its context cancelled says CANCELLED; if it was the
 /// deadline that passed, the caller is told so.
-fn explain(error: Error, header: &SlotHeader, call: &Call) -> Error {
+pub(crate) fn explain(error: Error, header: &SlotHeader, call: &Call) -> Error {
     // Relaxed: a hint without data.
     let by_caller = call.cancelled.load(Ordering::Relaxed);
     let expired = header.deadline != 0 && header.deadline <= monotonic_ns();
@@ -326,7 +382,7 @@ fn publish_lent(
     lane: u16,
     place: usize,
     header: &SlotHeader,
-    (lease, len, code): (&Lease, u64, Code),
+    (lease, len, error): (&Lease, u64, Option<Error>),
 ) {
     session.arena().lend(lease);
     let table = BufferTable {
@@ -338,20 +394,30 @@ fn publish_lent(
         ..lease.reference
     };
     let parts = [bytemuck::bytes_of(&table), bytemuck::bytes_of(&reference)];
+    let detail = error.as_ref().and_then(Error::detail);
     publish(
         session,
         lane,
         place,
         header,
         &Answer {
-            code,
-            flags: flag::BUFFERS,
+            code: error.as_ref().map_or(Code::OK, Error::code),
+            flags: flag::BUFFERS | detail.map_or(0, |_| flag::DETAIL),
             parts,
+            message_len: error
+                .as_ref()
+                .map_or(0, |error| error.message().len() as u32),
         },
     );
 }
 
-fn publish(session: &Session, lane: u16, place: usize, header: &SlotHeader, answer: &Answer<'_>) {
+pub(crate) fn publish(
+    session: &Session,
+    lane: u16,
+    place: usize,
+    header: &SlotHeader,
+    answer: &Answer<'_>,
+) {
     match session.lane(lane).finish(header, place, answer) {
         Ok(true) => session.ring_client(),
         Ok(false) => {}
@@ -360,7 +426,7 @@ fn publish(session: &Session, lane: u16, place: usize, header: &SlotHeader, answ
     session.note_progress();
 }
 
-fn free_body(session: &Session, body: &Body) {
+pub(crate) fn free_body(session: &Session, body: &Body) {
     if let Body::Buffer(lease, ..) = body {
         session.arena().free(session, lease);
     }

@@ -5,10 +5,12 @@ use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use outrigger_layout::limits::METHOD_NAME_MAX;
+use outrigger_layout::schema::Document;
 use outrigger_layout::{Code, Error};
 use outrigger_ringbuf::sync::{AtomicU64, Ordering};
 
 use crate::handler::Handler;
+use crate::service::Service;
 
 /// Prefix of the names that are the server's own.
 pub(crate) const RESERVED_PREFIX: &str = "outrigger.";
@@ -50,6 +52,11 @@ pub(crate) fn check_name(name: &str) -> Result<(), Error> {
     Ok(())
 }
 
+fn reserved(name: &str) -> Error {
+    let text = format!("method name {name:?} (the prefix {RESERVED_PREFIX} is reserved)");
+    Error::invalid_argument(text)
+}
+
 impl Registry {
     /// Registers `handler` under `name`; returns true if it replaced another.
     ///
@@ -58,10 +65,48 @@ impl Registry {
     /// bytes or in the reserved namespace `outrigger.`.
     pub fn register(&self, name: &str, handler: impl Handler) -> Result<bool, Error> {
         if name.starts_with(RESERVED_PREFIX) {
-            let text = format!("method name {name:?} (the prefix {RESERVED_PREFIX} is reserved)");
-            return Err(Error::invalid_argument(text));
+            return Err(reserved(name));
         }
         self.insert(name, Arc::new(handler))
+    }
+
+    /// Registers every method of a service; returns how many replaced another.
+    ///
+    /// # Errors
+    /// As [`Registry::register`]; the methods before the wrong one are registered.
+    pub fn register_service(&self, service: impl Service) -> Result<usize, Error> {
+        let mut replaced = 0;
+        for handler in service.handlers() {
+            let name = handler.method().map_or("", |method| method.name);
+            if name.starts_with(RESERVED_PREFIX) {
+                return Err(reserved(name));
+            }
+            replaced += usize::from(self.insert(name, handler)?);
+        }
+        Ok(replaced)
+    }
+
+    /// The schema of all typed methods that are registered now.
+    ///
+    /// ```
+    /// use outrigger_server::Registry;
+    /// # #[outrigger::service]
+    /// # pub trait Greeter {
+    /// #     fn greet(&self) -> Result<(), outrigger_server::Error>;
+    /// # }
+    /// # struct Polite;
+    /// # impl Greeter for Polite {
+    /// #     fn greet(&self) -> Result<(), outrigger_server::Error> { Ok(()) }
+    /// # }
+    /// let registry = Registry::default();
+    /// registry.register_service(GreeterServer::new(Polite))?;
+    /// assert_eq!(registry.schema().services[0].methods[0].name, "greet");
+    /// # Ok::<(), outrigger_server::Error>(())
+    /// ```
+    pub fn schema(&self) -> Document {
+        let handlers = self.handlers.read().unwrap_or_else(PoisonError::into_inner);
+        let handlers = handlers.values().cloned().collect::<Vec<_>>();
+        Document::of(handlers.iter().filter_map(|handler| handler.method()))
     }
 
     /// Removes the handler of `name`; returns false if there was none. The

@@ -3,6 +3,7 @@
 use std::io;
 
 use outrigger_layout::limits::INLINE_MAX;
+use outrigger_layout::message::{Message, Writer};
 use outrigger_layout::{Code, Error};
 
 use crate::ledger::Lease;
@@ -105,6 +106,72 @@ impl<'a> Reply<'a> {
         match &mut self.form {
             Form::Filled(lease, len) => Ok(lease.filled_mut(*len)),
             _ => Ok(self.scratch),
+        }
+    }
+
+    /// Sets the whole value to the archive of a message. Beyond a slot it is written
+    /// straight into the buffer that the client reads.
+    ///
+    /// ```
+    /// use outrigger_server::{Context, Error, Handler, Reply, Request};
+    ///
+    /// #[outrigger::message]
+    /// pub struct Greeting {
+    ///     pub text: String,
+    /// }
+    ///
+    /// struct Greet;
+    ///
+    /// impl Handler for Greet {
+    ///     fn call(
+    ///         &self,
+    ///         _: &Context<'_>,
+    ///         _: Request<'_>,
+    ///         reply: &mut Reply<'_>,
+    ///     ) -> Result<(), Error> {
+    ///         reply.message(&Greeting { text: "good day".to_owned() })
+    ///     }
+    /// }
+    /// # outrigger_server::Registry::default().register("greet", Greet)?;
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Reply::buffer`].
+    pub fn message<M: Message>(&mut self, message: &M) -> Result<(), Error> {
+        self.discard();
+        let Some(session) = self.session else {
+            let room = usize::try_from(self.payload_max).unwrap_or(usize::MAX);
+            return message.encode(&mut Writer::new(self.scratch, room));
+        };
+        let limit = usize::try_from(self.payload_max).unwrap_or(usize::MAX);
+        let inline_max = INLINE_MAX as usize;
+        let mut writer = Writer::measuring(self.scratch, inline_max, limit);
+        message.encode(&mut writer)?;
+        let len = writer.len();
+        if len <= inline_max {
+            return Ok(());
+        }
+        // A worker never waits for a buffer while it holds another: its length is known.
+        self.scratch.clear();
+        let deadline_ns = self.deadline_ns;
+        let lease = session.arena().fill(session, len as u64, deadline_ns)?;
+        self.form = Form::Filled(lease, len as u64);
+        let written = match &mut self.form {
+            Form::Filled(lease, len) => {
+                let mut writer = Writer::in_place(lease.filled_mut(*len));
+                message.encode(&mut writer).map(|()| writer.len())
+            }
+            _ => Ok(0),
+        };
+        match written {
+            Ok(written) if written == len => Ok(()),
+            outcome => {
+                self.discard();
+                let seen = outcome?;
+                let text = format!("a reply of {seen} bytes, and of {len} before");
+                Err(Error::serialization(text))
+            }
         }
     }
 

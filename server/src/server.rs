@@ -1,6 +1,7 @@
 //! A server that listens, and the handle to it.
 
 use std::collections::BTreeMap;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, Weak};
 
@@ -42,12 +43,21 @@ pub(crate) struct Shared {
     phase: watch::Sender<Phase>,
 }
 
+/// Where clients come from.
+#[derive(Debug)]
+pub(crate) enum Source {
+    /// They connect to a path, until the server is told to end.
+    Path(Listener),
+    /// One is connected already; the server ends with it.
+    Connection(UnixStream),
+}
+
 /// A server that is bound and not yet running.
 #[derive(Debug)]
 pub struct Server {
     shared: Arc<Shared>,
-    /// Taken by `run`.
-    listener: Option<Listener>,
+    /// Taken by `serve`.
+    source: Option<Source>,
     path: PathBuf,
 }
 
@@ -86,7 +96,7 @@ impl Server {
         Builder::new()
     }
 
-    pub(crate) fn new(builder: Builder, listener: Listener) -> Result<Self, Error> {
+    pub(crate) fn new(builder: Builder, source: Source) -> Result<Self, Error> {
         let Builder {
             registry,
             limits,
@@ -120,10 +130,13 @@ impl Server {
             failed: AtomicU64::new(0),
             phase: watch::Sender::new(Phase::Serving),
         });
-        let path = listener.path().to_owned();
+        let path = match &source {
+            Source::Path(listener) => listener.path().to_owned(),
+            Source::Connection(_) => PathBuf::new(), // only `serve` makes such a server
+        };
         Ok(Self {
             shared,
-            listener: Some(listener),
+            source: Some(source),
             path,
         })
     }
@@ -148,14 +161,25 @@ impl Server {
     /// The system's, if the control runtime cannot be made. What goes wrong with
     /// one client ends that client's session and is logged.
     pub fn run(mut self) -> Result<(), Error> {
-        let Some(listener) = self.listener.take() else {
+        self.serve()
+    }
+
+    /// The part of `run` after which handlers may still be at work: the server's
+    /// drop waits for them.
+    pub(crate) fn serve(&mut self) -> Result<(), Error> {
+        let Some(source) = self.source.take() else {
             return Ok(());
         };
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build();
         let runtime = runtime.map_err(|error| system("starting the control runtime", &error))?;
-        runtime.block_on(control::serve(&self.shared, listener))
+        runtime.block_on(async {
+            match source {
+                Source::Path(listener) => control::serve(&self.shared, listener).await,
+                Source::Connection(stream) => control::serve_one(&self.shared, stream).await,
+            }
+        })
     }
 }
 
@@ -241,6 +265,10 @@ impl Shared {
         if let Some(poller) = lock(&self.pollers).get(poller) {
             poller.remove(epoch);
         }
+    }
+
+    pub(crate) fn registry(&self) -> &Registry {
+        &self.registry
     }
 
     pub(crate) fn pool(&self) -> &Arc<Pool> {

@@ -18,6 +18,7 @@ use std::sync::Arc;
 
 use outrigger_layout::frame::{BindBody, BoundBody};
 use outrigger_layout::ring::kind as ring;
+use outrigger_layout::schema::UNTYPED;
 use outrigger_layout::slot::{SlotHeader, kind};
 use outrigger_layout::{Error, limits};
 use outrigger_ringbuf::{ClientBell, Consumer, Producer, RingView, ServerBell};
@@ -37,7 +38,7 @@ pub struct Loopback {
     session: Arc<Session>,
     intake: Intake,
     registry: Arc<Registry>,
-    pool: Pool,
+    pool: Arc<Pool>,
     /// What the client writes into lane 0's request ring.
     pub requests: Producer<RingView>,
     /// What the client reads from lane 0's reply ring.
@@ -77,7 +78,7 @@ impl Loopback {
             session,
             intake,
             registry: builder.registry,
-            pool: Pool::start(0, limits.jobs_max).map_err(text)?,
+            pool: Arc::new(Pool::start(0, limits.jobs_max).map_err(text)?),
             requests: Producer::new(requests),
             replies: Consumer::new(replies),
             returns: Producer::new(returns),
@@ -102,11 +103,17 @@ impl Loopback {
     /// # Errors
     /// As BOUND.
     pub fn bind(&self, name: &str) -> Result<u16, Error> {
-        let body = BindBody {
-            fingerprint: [0; 16],
-        };
+        self.bind_typed(name, UNTYPED)
+    }
+
+    /// Binds a typed method.
+    ///
+    /// # Errors
+    /// As BOUND.
+    pub fn bind_typed(&self, name: &str, fingerprint: [u8; 16]) -> Result<u16, Error> {
+        let body = BindBody { fingerprint };
         let body = [bytemuck::bytes_of(&body), name.as_bytes()].concat();
-        let bound = self.session.bindings().bind(&body)?;
+        let bound = self.session.bindings().bind(&body, &self.registry)?;
         Ok(bytemuck::pod_read_unaligned::<BoundBody>(&bound).method)
     }
 

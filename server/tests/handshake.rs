@@ -203,7 +203,7 @@ fn fb_10_bind_answers_each_wrong_name_and_the_session_lives() {
     let (mut stream, _) = server.shake();
     let bind = |name: &[u8]| [&[0; 16], name].concat();
     let long = bind(&[b'n'; 256]);
-    let mut typed = bind(b"typed");
+    let mut typed = bind(b"outrigger.echo");
     typed[3] = 1;
     let cases: [(&[u8], Code); 6] = [
         (&bind(b"any.name"), Code::OK),

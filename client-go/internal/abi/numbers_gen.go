@@ -25,6 +25,8 @@ const (
 	LimitInlineMax = 224
 	// LimitPayloadMax: largest payload of one message, prefixes excluded
 	LimitPayloadMax = 67108864
+	// LimitArchiveDepthMax: most levels of pointers in an rkyv archive, as rkyv counts them
+	LimitArchiveDepthMax = 64
 	// LimitRingCapacityMax: most slots in one ring; every capacity is zero or a power of two
 	LimitRingCapacityMax = 65536
 	// LimitLanesMax: most lanes of one session
@@ -185,4 +187,6 @@ const (
 	CodecRaw uint8 = 0
 	// CodecJson: JSON text in UTF-8
 	CodecJson uint8 = 1
+	// CodecRkyv: an rkyv archive; the method was bound with its fingerprint
+	CodecRkyv uint8 = 2
 )

@@ -87,7 +87,7 @@ func (s *Server) build(socket *net.UnixConn, lanes int) (*Session, []int, error)
 		server: s, socket: socket, epoch: epochs.Add(1), lanes: lanes,
 		methods: map[uint16]string{}, inFlight: map[uint64]*Call{},
 		done: make(chan struct{}), Frames: make(chan Frame, 256),
-		ready: make(chan struct{}),
+		ready: make(chan struct{}), consumed: make([]atomic.Uint64, lanes),
 	}
 	session.ledger.init(session)
 	serverFd, serverSegment, err := s.memory(abi.SideServer, int64(next[abi.SideServer]))

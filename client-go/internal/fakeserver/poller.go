@@ -125,6 +125,7 @@ func (s *Session) work() (worked bool) {
 			worked = true
 			payload := s.payload(requests, &h)
 			requests.Release()
+			s.consumed[lane].Store(requests.Position())
 			if s.server.options.Tamper.HidePosition {
 				binary.LittleEndian.PutUint64(s.requestMemory[lane].Control, 0)
 			}
@@ -231,7 +232,7 @@ func (c *Call) Publish(h abi.SlotHeader, payload []byte) {
 	}
 	delete(s.inFlight, c.Header.Correlation)
 	h.Kind, h.Correlation = abi.KindReply, c.Header.Correlation
-	h.Deadline = s.requests[c.lane].Position()
+	h.Deadline = s.consumed[c.lane].Load()
 	s.push(c.lane, h, payload)
 }
 

@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"sync"
+	"sync/atomic"
 
 	"golang.org/x/sys/unix"
 
@@ -28,9 +29,11 @@ type Session struct {
 	epoch  uint64
 	lanes  int
 
-	segments      [][]byte
-	sizes         [2]uint64
-	requests      []*ring.Consumer
+	segments [][]byte
+	sizes    [2]uint64
+	requests []*ring.Consumer
+	// consumed is where requests stand, for those who answer beside the poller.
+	consumed      []atomic.Uint64
 	requestMemory []ring.Memory
 	replies       []*ring.Producer
 	replyMemory   []ring.Memory

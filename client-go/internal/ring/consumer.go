@@ -2,7 +2,6 @@ package ring
 
 import (
 	"fmt"
-	"sync/atomic"
 
 	"github.com/outrigger-ipc/outrigger/client-go/internal/abi"
 )
@@ -15,9 +14,8 @@ type Consumer struct {
 	control control
 	// published is the position last stored for the producer.
 	published uint64
-	// head is the position of the next message. The one caller writes it; it is
-	// atomic so that Ready may be asked beside him.
-	head atomic.Uint64
+	// head is the position of the next message.
+	head uint64
 }
 
 // CorruptError says that a slot's lap tag is neither the awaited one nor the
@@ -41,7 +39,7 @@ func NewConsumer(memory Memory) *Consumer {
 }
 
 // Position returns the position of the next message to read.
-func (c *Consumer) Position() uint64 { return c.head.Load() }
+func (c *Consumer) Position() uint64 { return c.head }
 
 // Capacity returns the number of slots.
 func (c *Consumer) Capacity() uint64 { return c.slots.capacity() }
@@ -49,19 +47,19 @@ func (c *Consumer) Capacity() uint64 { return c.slots.capacity() }
 // PayloadMax returns the bytes that fit behind a header.
 func (c *Consumer) PayloadMax() int { return c.slots.payloadMax() }
 
-// Ready reports whether the slot at the head is anything but empty. It is a
-// hint that anybody may ask for, without owning the consumer: by the time of
-// the answer the owner may have read the message.
-func (c *Consumer) Ready() bool {
-	head := c.head.Load()
-	return c.slots.lap(head).Load() != c.slots.lapOf(head)-1
+// Ready reports whether the slot of a position is anything but empty. It is a
+// hint that anybody may ask for, without owning the consumer. A position that
+// the owner has passed meanwhile stays ready, as its lap has moved on: who asks
+// with an old one is told to look again, and misses no message.
+func (c *Consumer) Ready(position uint64) bool {
+	return c.slots.lap(position).Load() != c.slots.lapOf(position)-1
 }
 
 // Peek copies the header of the next message and reports whether there is one.
 //
 // Errors: CorruptError; a damaged slot is never reported as empty.
 func (c *Consumer) Peek(header *abi.SlotHeader) (bool, error) {
-	head := c.head.Load()
+	head := c.head
 	seen, awaited := c.slots.lap(head).Load(), c.slots.lapOf(head)
 	if seen != awaited {
 		if seen == awaited-1 {
@@ -77,17 +75,16 @@ func (c *Consumer) Peek(header *abi.SlotHeader) (bool, error) {
 //
 // Preconditions: len(into) is at most PayloadMax.
 func (c *Consumer) Copy(into []byte) {
-	slot := c.slots.at(c.head.Load())
+	slot := c.slots.at(c.head)
 	copy(into, slot[abi.SlotHeaderSize:][:len(into)])
 }
 
 // Release gives the slot of the message that Peek found back to the producer,
 // who learns of it at the latest after a quarter of the capacity.
 func (c *Consumer) Release() {
-	head := c.head.Load() + 1
-	c.head.Store(head)
-	if head-c.published >= c.slots.capacity()/4 {
-		c.publishPosition(head)
+	c.head++
+	if c.head-c.published >= c.slots.capacity()/4 {
+		c.publishPosition()
 	}
 }
 
@@ -98,9 +95,9 @@ func (c *Consumer) Release() {
 //
 // Preconditions: Peek found nothing at this position. Errors: as Peek.
 func (c *Consumer) Arm() (ready bool, err error) {
-	head := c.head.Load()
+	head := c.head
 	if head != c.published {
-		c.publishPosition(head)
+		c.publishPosition()
 	}
 	// This store and the load of the lap below are what Producer.Publish pairs with.
 	c.control.eventIndex.Store(head)
@@ -111,7 +108,7 @@ func (c *Consumer) Arm() (ready bool, err error) {
 	return seen == awaited, nil
 }
 
-func (c *Consumer) publishPosition(head uint64) {
-	c.control.position.Store(head)
-	c.published = head
+func (c *Consumer) publishPosition() {
+	c.control.position.Store(c.head)
+	c.published = c.head
 }

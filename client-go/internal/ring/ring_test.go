@@ -46,8 +46,8 @@ func pop(t *testing.T, c *Consumer) (correlation uint64, payload string) {
 func empty(t *testing.T, c *Consumer) {
 	t.Helper()
 	var h abi.SlotHeader
-	if found, err := c.Peek(&h); found || err != nil || c.Ready() {
-		t.Fatalf("found %v, ready %v, error %v in an empty ring", found, c.Ready(), err)
+	if found, err := c.Peek(&h); found || err != nil || c.Ready(c.Position()) {
+		t.Fatalf("found %v, ready %v, error %v in an empty ring", found, c.Ready(c.Position()), err)
 	}
 }
 
@@ -66,7 +66,7 @@ func TestPublishMakesHeaderAndPayloadVisible(t *testing.T) {
 	p.Publish()
 	want.Lap, want.PayloadLen = 1, 4
 	var got abi.SlotHeader
-	if found, err := c.Peek(&got); !found || err != nil || got != want || !c.Ready() {
+	if found, err := c.Peek(&got); !found || err != nil || got != want || !c.Ready(c.Position()) {
 		t.Fatalf("got %+v, want %+v, error %v", got, want, err)
 	}
 	into := make([]byte, 4)
@@ -170,7 +170,7 @@ func TestCorruptLapIsAnErrorNotEmpty(t *testing.T) {
 		if ready, err := c.Arm(); ready || !errors.As(err, &corrupt) {
 			t.Errorf("lap %d: armed, ready %v, error %v", lap, ready, err)
 		}
-		if !c.Ready() {
+		if !c.Ready(c.Position()) {
 			t.Errorf("lap %d: not ready, so nobody would look", lap)
 		}
 	}
@@ -282,4 +282,22 @@ func TestMisalignedMemoryIsOurOwnDefect(t *testing.T) {
 	}()
 	bytes := bytesOf(make([]uint64, 128))
 	NewProducer(Memory{Slots: bytes[4:], Control: bytes[512:], Capacity: 2, Stride: 64})
+}
+
+// TestAnOldPositionIsReadySoThatNoMessageIsMissed asks as a goroutine does that
+// looked long ago: others have read on since, over several laps.
+func TestAnOldPositionIsReadySoThatNoMessageIsMissed(t *testing.T) {
+	p, c, _ := heapRing(4, 64)
+	for i := range uint64(20) {
+		if c.Ready(i) {
+			t.Fatalf("empty position %d is ready", i)
+		}
+		push(t, p, i, "x")
+		for old := range i + 1 {
+			if !c.Ready(old) {
+				t.Fatalf("position %d is not ready, head %d", old, c.Position())
+			}
+		}
+		pop(t, c)
+	}
 }

@@ -19,7 +19,7 @@ func Supported() error {
 		runtime.GOOS, runtime.GOARCH, errors.ErrUnsupported)
 }
 
-// Nothing below is reached: Dial asks Supported first.
+// Nothing below is reached: Dial and Spawn ask Supported first.
 
 // Map is not supported here.
 func Map(int, uint64, Access) ([]byte, error) { return nil, Supported() }
@@ -47,6 +47,12 @@ func NewClientBell(int) (*os.File, error) { return nil, Supported() }
 
 // CheckPeer is not supported here.
 func CheckPeer(*net.UnixConn) error { return Supported() }
+
+// SocketPair is not supported here.
+func SocketPair() (*net.UnixConn, *os.File, error) { return nil, nil, Supported() }
+
+// CheckChild is not supported here.
+func CheckChild(int) error { return Supported() }
 
 // Received is not supported here.
 func Received([]byte, int) ([]int, error) { return nil, Supported() }

@@ -7,6 +7,7 @@
 mod c;
 mod go;
 mod markdown;
+pub mod messages;
 
 use crate::describe::{Described, StructInfo, TableInfo};
 use crate::{buffer, codec, frame, limits, ring, segment, slot};

@@ -40,6 +40,11 @@ fn help_names_every_command_and_exits_0() {
         assert!(text.contains(&format!("  {command} ")), "{text}");
         assert!(stdout(&[command, "--help"]).contains("--socket <PATH>"));
     }
+    for command in [&["schema"][..], &["gen", "go"]] {
+        assert!(text.contains(&format!("  {} ", command[0])), "{text}");
+        let help = stdout(&[command, &["--help"]].concat());
+        assert!(help.contains("--from <SOURCE>"), "{help}");
+    }
     assert_eq!(
         stdout(&["--version"]).trim(),
         concat!("outrigger ", env!("CARGO_PKG_VERSION"))

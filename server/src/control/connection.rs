@@ -147,7 +147,7 @@ fn handle(
     };
     let arena = session.arena();
     match header.kind {
-        control::BIND => session.bind(header.token, body),
+        control::BIND => session.bind(header.token, body, shared.registry()),
         control::EXTENT_MAPPED => {
             if header.code != 0 {
                 let code = Code(header.code);

@@ -42,7 +42,12 @@ pub(crate) async fn serve(shared: &Arc<Shared>, listener: Listener) -> Result<()
             Some(_) = connections.join_next() => {}
             accepted = socket.accept() => match accepted {
                 Ok((stream, _)) => {
-                    connections.spawn(connect(Arc::clone(shared), stream, Arc::clone(&handshakes)));
+                    let (shared, handshakes) = (Arc::clone(shared), Arc::clone(&handshakes));
+                    connections.spawn(async move {
+                        if let Err(error) = connect(&shared, stream, &handshakes).await {
+                            tracing::warn!(%error, "connection refused");
+                        }
+                    });
                 }
                 Err(error) => {
                     tracing::error!(%error, "cannot accept");
@@ -58,19 +63,40 @@ pub(crate) async fn serve(shared: &Arc<Shared>, listener: Listener) -> Result<()
     Ok(())
 }
 
-async fn connect(shared: Arc<Shared>, stream: UnixStream, handshakes: Arc<Semaphore>) {
+/// Serves the one client of a connection that was inherited, and ends with it.
+///
+/// # Errors
+/// Why it did not come to a session.
+pub(crate) async fn serve_one(
+    shared: &Arc<Shared>,
+    stream: std::os::unix::net::UnixStream,
+) -> Result<(), Error> {
+    raise_descriptor_limit();
+    let stream = UnixStream::from_std(stream)
+        .map_err(|error| system("watching the inherited connection", &error))?;
+    tracing::info!(version = crate::VERSION, "server started for one client");
+    let outcome = connect(shared, stream, &Semaphore::new(1)).await;
+    tracing::info!("server ends");
+    outcome
+}
+
+/// From a connection to the end of its session.
+///
+/// # Errors
+/// Why it did not come to a session, unless the server ended before.
+async fn connect(
+    shared: &Arc<Shared>,
+    stream: UnixStream,
+    handshakes: &Semaphore,
+) -> Result<(), Error> {
     let mut phases = shared.phases();
     let begun = tokio::select! {
-        begun = handshake::accept(&shared, stream, &handshakes) => begun,
-        _ = phases.wait_for(|phase| *phase != Phase::Serving) => return,
+        begun = handshake::accept(shared, stream, handshakes) => begun,
+        _ = phases.wait_for(|phase| *phase != Phase::Serving) => return Ok(()),
     };
-    match begun {
-        Ok(connection) => connection.run(&shared, phases).await,
-        Err(error) => {
-            shared.count_refused();
-            tracing::warn!(%error, "connection refused");
-        }
-    }
+    let connection = begun.inspect_err(|_| shared.count_refused())?;
+    connection.run(shared, phases).await;
+    Ok(())
 }
 
 /// Four to six descriptors per session: the soft limit of 1024 is soon reached.

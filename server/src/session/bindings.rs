@@ -1,34 +1,47 @@
-//! Method names that a session has bound to ids.
+//! Methods that a session has bound to ids: a name, and a fingerprint if the client
+//! knows the method's messages.
 
 use std::sync::{Arc, Mutex};
 
 use outrigger_layout::frame::{BindBody, BoundBody};
+use outrigger_layout::schema::{UNTYPED, hex};
 use outrigger_layout::{Code, Error};
 
+use crate::handler::Handler;
 use crate::lock::lock;
-use crate::registry::check_name;
+use crate::registry::{Registry, check_name};
 
-/// Names by id: id `n` is element `n - 1`. Only grows, up to a limit.
+/// What an id stands for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Bound {
+    pub(crate) name: Arc<str>,
+    /// [`UNTYPED`], or the fingerprint that the handler must have.
+    pub(crate) fingerprint: [u8; 16],
+}
+
+/// Methods by id: id `n` is element `n - 1`. Only grows, up to a limit.
 #[derive(Debug)]
 pub(crate) struct Bindings {
-    names: Mutex<Vec<Arc<str>>>,
+    methods: Mutex<Vec<Bound>>,
     max: u16,
 }
 
 impl Bindings {
     pub(crate) fn new(max: u16) -> Self {
         Self {
-            names: Mutex::new(Vec::new()),
+            methods: Mutex::new(Vec::new()),
             max,
         }
     }
 
-    /// Binds the name in the body of BIND; returns the body of BOUND.
+    /// Binds the method in the body of BIND; returns the body of BOUND. A name that
+    /// nobody has registered is bound all the same: it may be registered later.
     ///
     /// # Errors
-    /// NULL_POINTER, INVALID_UTF8, INVALID_ARGUMENT, VERSION_MISMATCH (a typed
-    /// method: this version has none) or RESOURCE_EXHAUSTED. None ends the session.
-    pub(crate) fn bind(&self, body: &[u8]) -> Result<Vec<u8>, Error> {
+    /// NULL_POINTER, INVALID_UTF8, INVALID_ARGUMENT, VERSION_MISMATCH (the method
+    /// that is registered has other messages) or RESOURCE_EXHAUSTED. None ends the
+    /// session.
+    pub(crate) fn bind(&self, body: &[u8], registry: &Registry) -> Result<Vec<u8>, Error> {
         let Some((fingerprint, name)) = body.split_at_checked(size_of::<BindBody>()) else {
             return Err(Error::invalid_argument(format!(
                 "BIND body of {} bytes",
@@ -37,11 +50,11 @@ impl Bindings {
         };
         let name = core::str::from_utf8(name).map_err(|_| Error::invalid_utf8("method name"))?;
         check_name(name)?;
-        if fingerprint.iter().any(|byte| *byte != 0) {
-            let text = format!("method {name} is untyped here (fingerprint wanted: zero)");
-            return Err(Error::with_details(Code::VERSION_MISMATCH, &[&text]));
+        let BindBody { fingerprint } = bytemuck::pod_read_unaligned(fingerprint);
+        if let Some(handler) = registry.find(name) {
+            check_fingerprint(name, fingerprint, &*handler)?;
         }
-        let method = self.id_of(name)?;
+        let method = self.id_of(name, fingerprint)?;
         Ok(bytemuck::bytes_of(&BoundBody {
             method,
             reserved: [0; 3],
@@ -49,23 +62,52 @@ impl Bindings {
         .to_vec())
     }
 
-    fn id_of(&self, name: &str) -> Result<u16, Error> {
-        let mut names = lock(&self.names);
-        if let Some(index) = names.iter().position(|bound| &**bound == name) {
+    fn id_of(&self, name: &str, fingerprint: [u8; 16]) -> Result<u16, Error> {
+        let mut methods = lock(&self.methods);
+        let same = |bound: &Bound| &*bound.name == name && bound.fingerprint == fingerprint;
+        if let Some(index) = methods.iter().position(same) {
             return Ok(index as u16 + 1);
         }
-        if names.len() >= usize::from(self.max) {
+        if methods.len() >= usize::from(self.max) {
             let max = self.max;
             return Err(Error::resource_exhausted(format!(
                 "methods bound: {max} (maximum {max})"
             )));
         }
-        names.push(Arc::from(name));
-        Ok(names.len() as u16)
+        let name = Arc::from(name);
+        methods.push(Bound { name, fingerprint });
+        Ok(methods.len() as u16)
     }
 
-    /// The names bound since a reader knew `known` of them.
-    pub(crate) fn since(&self, known: usize) -> Vec<Arc<str>> {
-        lock(&self.names).get(known..).unwrap_or_default().to_vec()
+    /// The methods bound since a reader knew `known` of them.
+    pub(crate) fn since(&self, known: usize) -> Vec<Bound> {
+        lock(&self.methods)
+            .get(known..)
+            .unwrap_or_default()
+            .to_vec()
     }
+}
+
+/// Compares what a client bound with what a handler serves. An untyped binding
+/// fits any handler: it cannot carry archives.
+///
+/// # Errors
+/// VERSION_MISMATCH with the handler's types.
+pub(crate) fn check_fingerprint(
+    name: &str,
+    bound: [u8; 16],
+    handler: &dyn Handler,
+) -> Result<(), Error> {
+    if bound == UNTYPED || bound == handler.fingerprint() {
+        return Ok(());
+    }
+    let text = match handler.method() {
+        Some(method) => {
+            let (own, theirs) = (hex(&handler.fingerprint()), hex(&bound));
+            let signature = method.signature();
+            format!("method {name} is {signature}, fingerprint {own} (the client's: {theirs})")
+        }
+        None => format!("method {name} is untyped here (fingerprint wanted: zero)"),
+    };
+    Err(Error::with_details(Code::VERSION_MISMATCH, &[&text]))
 }

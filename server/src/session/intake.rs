@@ -16,9 +16,10 @@ use outrigger_ringbuf::{Consumer, Corrupt, RingView};
 
 use crate::clock::Now;
 use crate::context::Context;
+use crate::handler::Placement;
 use crate::ledger::Plan;
 use crate::panic::caught;
-use crate::pool::{Body, CallJob, FinishJob, Job, Pool};
+use crate::pool::{Body, CallJob, FinishJob, Job, Pool, SlotPayload};
 use crate::registry::Registry;
 use crate::reply::Reply;
 use crate::request::Request;
@@ -40,7 +41,7 @@ pub(crate) struct Intake {
     requests: Box<[Consumer<RingView>]>,
     returns: Consumer<RingView>,
     methods: Vec<Method>,
-    payload: [u8; INLINE_MAX as usize],
+    payload: SlotPayload,
     scratch: Vec<u8>,
 }
 
@@ -48,7 +49,7 @@ pub(crate) struct Intake {
 #[derive(Debug)]
 pub(crate) struct Services<'a> {
     pub(crate) registry: &'a Registry,
-    pub(crate) pool: &'a Pool,
+    pub(crate) pool: &'a Arc<Pool>,
     pub(crate) now: Now,
 }
 
@@ -59,7 +60,7 @@ impl Intake {
             requests: requests.into_iter().map(Consumer::new).collect(),
             returns: Consumer::new(returns),
             methods: Vec::new(),
-            payload: [0; INLINE_MAX as usize],
+            payload: SlotPayload::default(),
             scratch: Vec::new(),
         }
     }
@@ -133,7 +134,7 @@ impl Intake {
             };
             header.check(INLINE_MAX as u32).map_err(Error::protocol)?;
             let len = header.payload_len as usize;
-            self.requests[lane].copy_payload(0, &mut self.payload[..len]);
+            self.requests[lane].copy_payload(0, &mut self.payload.0[..len]);
             self.requests[lane].release();
             let position = self.requests[lane].position();
             match header.kind {
@@ -170,14 +171,14 @@ impl Intake {
         self.session.lane(lane).check_credit(header.depth)?;
         let value = match header.flags {
             0 => Value::whole(header.payload_len),
-            _ => Value::find(header, &self.payload[..header.payload_len as usize])?,
+            _ => Value::find(header, &self.payload.0[..header.payload_len as usize])?,
         };
         self.refresh_method(header.method, services.registry)?;
         let method = &self.methods[header.method as usize - 1];
         if let Err(error) = method.admit(header, &mut services.now) {
             return self.refuse_call(lane, header, &value, &error, position, services);
         }
-        if method.runs_inline() && !matches!(value, Value::Buffer { .. }) {
+        if method.placement() == Placement::Inline && !matches!(value, Value::Buffer { .. }) {
             return self.run_inline(lane, header, &value, position, services);
         }
         self.offload(lane, header, &value, services)
@@ -187,8 +188,8 @@ impl Intake {
     fn refresh_method(&mut self, id: u16, registry: &Registry) -> Result<(), Error> {
         if id == 0 || usize::from(id) > self.methods.len() {
             let known = self.methods.len();
-            let names = self.session.bindings().since(known);
-            self.methods.extend(names.into_iter().map(Method::unknown));
+            let bound = self.session.bindings().since(known);
+            self.methods.extend(bound.into_iter().map(Method::unknown));
         }
         let bound = self.methods.len();
         let method = usize::from(id)
@@ -213,11 +214,11 @@ impl Intake {
         position: u64,
         services: &Services<'_>,
     ) -> Result<(), Error> {
-        if let Some(reference) = value.reference(&self.payload) {
+        if let Some(reference) = value.reference(&self.payload.0) {
             let lease = self.session.arena().hold(&reference)?;
             services.pool.free(&self.session, lease);
         }
-        if error.message().len() as u64 > INLINE_MAX {
+        if Answer::failure_len(error) > INLINE_MAX {
             return self.finish_on_pool(lane, header, Err(error.clone()), services);
         }
         self.answer(lane, header, &Answer::failure(error), position)
@@ -239,10 +240,11 @@ impl Intake {
             peer: self.session.peer(),
             epoch: self.session.epoch(),
             deadline_ns: header.deadline,
+            payload_max: self.session.limits().payload_max,
             cancelled: &never,
             ended: self.session.closing(),
         };
-        let request = Request::new(value.inline(&self.payload), Codec(header.codec));
+        let request = Request::new(value.inline(&self.payload.0), Codec(header.codec));
         let payload_max = self.session.limits().payload_max;
         let (outcome, is_no_value) = {
             let mut reply = Reply::new(&mut self.scratch, None, payload_max, header.deadline);
@@ -269,7 +271,7 @@ impl Intake {
         services: &Services<'_>,
     ) -> Result<(), Error> {
         match outcome {
-            Err(error) if error.message().len() as u64 <= INLINE_MAX => {
+            Err(error) if Answer::failure_len(&error) <= INLINE_MAX => {
                 self.answer(lane, header, &Answer::failure(&error), position)
             }
             Err(error) => self.finish_on_pool(lane, header, Err(error), services),
@@ -302,18 +304,20 @@ impl Intake {
         services: &Services<'_>,
     ) -> Result<(), Error> {
         let method = &self.methods[header.method as usize - 1];
-        let body = if let Some(value) = value.inline(&self.payload) {
-            let mut bytes = [0; INLINE_MAX as usize];
-            bytes[..value.len()].copy_from_slice(value);
+        let body = if let Some(value) = value.inline(&self.payload.0) {
+            let mut bytes = SlotPayload::default();
+            bytes.0[..value.len()].copy_from_slice(value);
             Body::Inline(bytes, value.len())
-        } else if let Some(reference) = value.reference(&self.payload) {
+        } else if let Some(reference) = value.reference(&self.payload.0) {
             let lease = self.session.arena().hold(&reference)?;
             Body::Buffer(lease, reference.offset, reference.length)
         } else {
             Body::None
         };
         let place = self.session.lane(lane).begin(header)?;
-        services.pool.submit(Job::Call(CallJob {
+        let asynchronous = method.placement() == Placement::Async;
+        let job = if asynchronous { Job::Future } else { Job::Call };
+        services.pool.submit(job(CallJob {
             session: Arc::clone(&self.session),
             lane,
             place,

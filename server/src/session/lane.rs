@@ -3,7 +3,7 @@
 
 use std::sync::Mutex;
 
-use outrigger_layout::slot::{SlotHeader, flag, kind};
+use outrigger_layout::slot::{DetailPrefix, SlotHeader, flag, kind};
 use outrigger_layout::{Code, Error};
 use outrigger_ringbuf::sync::{AtomicU32, AtomicU64, Ordering};
 use outrigger_ringbuf::{Producer, RingView};
@@ -19,6 +19,8 @@ pub(crate) struct Answer<'a> {
     pub(crate) flags: u8,
     /// Prefixes and value; together they fit a slot.
     pub(crate) parts: [&'a [u8]; 2],
+    /// With the flag DETAIL: bytes of the message, the rest is the detail.
+    pub(crate) message_len: u32,
 }
 
 impl<'a> Answer<'a> {
@@ -28,6 +30,7 @@ impl<'a> Answer<'a> {
             code: Code::OK,
             flags: 0,
             parts: [value, &[]],
+            message_len: 0,
         }
     }
 
@@ -37,16 +40,30 @@ impl<'a> Answer<'a> {
             code: Code::OK,
             flags: flag::NO_VALUE,
             parts: [&[], &[]],
+            message_len: 0,
         }
     }
 
-    /// A failure whose message fits the slot.
+    /// A failure whose message and detail fit the slot.
     pub(crate) fn failure(error: &'a Error) -> Self {
+        let flags = error.detail().map_or(0, |_| flag::DETAIL);
         Self {
             code: error.code(),
-            flags: 0,
-            parts: [error.message().as_bytes(), &[]],
+            flags,
+            parts: [
+                error.message().as_bytes(),
+                error.detail().unwrap_or_default(),
+            ],
+            message_len: error.message().len() as u32,
         }
+    }
+
+    /// Bytes that `failure` takes in a slot.
+    pub(crate) fn failure_len(error: &Error) -> u64 {
+        let detail = error
+            .detail()
+            .map_or(0, |detail| size_of::<DetailPrefix>() + detail.len());
+        (error.message().len() + detail) as u64
     }
 }
 
@@ -183,7 +200,30 @@ fn push(
         codec: call.codec,
         deadline: consumed,
     };
+    if answer.flags & flag::DETAIL != 0 {
+        return push_detail(replies, &header, answer);
+    }
     replies
         .push(&header, &answer.parts)
         .map_err(Error::protocol)
+}
+
+/// Publishes with the prefix DETAIL: behind BUFFERS, before a value in the slot.
+#[cold]
+fn push_detail(
+    replies: &mut Producer<RingView>,
+    header: &SlotHeader,
+    answer: &Answer<'_>,
+) -> Result<bool, Error> {
+    let prefix = DetailPrefix {
+        message_len: answer.message_len,
+        reserved: [0; 3],
+    };
+    let prefix = bytemuck::bytes_of(&prefix);
+    let [first, second] = answer.parts;
+    let parts = match answer.flags & flag::BUFFERS {
+        0 => [prefix, first, second],
+        _ => [first, second, prefix],
+    };
+    replies.push(header, &parts).map_err(Error::protocol)
 }

@@ -3,17 +3,23 @@
 use core::fmt;
 use std::sync::Arc;
 
+use outrigger_layout::schema::UNTYPED;
 use outrigger_layout::slot::SlotHeader;
-use outrigger_layout::{Codec, Error};
+use outrigger_layout::{Code, Codec, Error};
 
 use crate::clock::Now;
 use crate::handler::{Handler, Placement};
 use crate::panic::caught;
 use crate::registry::Registry;
+use crate::session::bindings::{Bound, check_fingerprint};
 
 /// The handler found last, and what it declared then. Private to a poller.
 pub(super) struct Method {
     pub(super) name: Arc<str>,
+    /// What the client bound.
+    fingerprint: [u8; 16],
+    /// Why the handler does not serve what the client bound, if so.
+    mismatch: Option<Error>,
     /// The registry's, when the name was looked up.
     generation: u64,
     handler: Option<Arc<dyn Handler>>,
@@ -24,9 +30,12 @@ pub(super) struct Method {
 
 impl Method {
     /// A method that was never looked up.
-    pub(super) fn unknown(name: Arc<str>) -> Self {
+    pub(super) fn unknown(bound: Bound) -> Self {
+        let Bound { name, fingerprint } = bound;
         Self {
             name,
+            fingerprint,
+            mismatch: None,
             generation: u64::MAX,
             handler: None,
             placement: Placement::Inline,
@@ -54,9 +63,20 @@ impl Method {
         });
         self.generation = generation;
         self.codecs = [0; 4];
+        self.mismatch = None;
         if let Some(handler) = &self.handler {
             self.placement = handler.placement();
-            for Codec(codec) in handler.codecs() {
+            self.mismatch = check_fingerprint(&self.name, self.fingerprint, &**handler).err();
+            if self.mismatch.is_some() {
+                return;
+            }
+            let untyped = self.fingerprint == UNTYPED;
+            let archives = |codec: &&Codec| **codec == Codec::RKYV;
+            for Codec(codec) in handler
+                .codecs()
+                .iter()
+                .filter(|c| !(untyped && archives(c)))
+            {
                 self.codecs[usize::from(codec / 64)] |= 1 << (codec % 64);
             }
         }
@@ -65,7 +85,8 @@ impl Method {
     /// Decides whether the handler runs for this call.
     ///
     /// # Errors
-    /// NOT_FOUND, TIMEOUT or SERIALIZATION: the answer to the call.
+    /// NOT_FOUND, TIMEOUT, SERIALIZATION or VERSION_MISMATCH: the answer to the
+    /// call.
     #[inline]
     pub(super) fn admit(&self, header: &SlotHeader, now: &mut Now) -> Result<(), Error> {
         let Some(handler) = &self.handler else {
@@ -83,15 +104,22 @@ impl Method {
 
     #[cold]
     fn foreign_codec(&self, handler: &dyn Handler, codec: Codec) -> Error {
+        if let Some(mismatch) = &self.mismatch {
+            return mismatch.clone();
+        }
         let (name, allowed) = (&self.name, handler.codecs());
+        if codec == Codec::RKYV && allowed.contains(&codec) {
+            let text = format!("method {name} was bound without a fingerprint: no archives");
+            return Error::with_details(Code::VERSION_MISMATCH, &[&text]);
+        }
         let text = format!("method {name} does not take {codec} (allowed: {allowed:?})");
         Error::serialization(text)
     }
 
-    /// True if calls run on the poller.
+    /// Where calls run.
     #[inline]
-    pub(super) fn runs_inline(&self) -> bool {
-        self.placement == Placement::Inline
+    pub(super) fn placement(&self) -> Placement {
+        self.placement
     }
 
     /// The handler. Preconditions: `admit` let a call pass.

@@ -27,6 +27,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use outrigger_layout::frame::control;
 use outrigger_layout::ring::kind as ring;
 use outrigger_layout::{Code, Error};
+use outrigger_ringbuf::sync::AtomicUsize;
 use outrigger_ringbuf::{ClientBell, Closing, Mapping, ServerBell};
 use tokio::sync::{Notify, mpsc};
 
@@ -40,6 +41,7 @@ pub(crate) use lane::{Answer, Lane};
 use crate::builder::Limits;
 use crate::context::Peer;
 use crate::lock::lock;
+use crate::registry::Registry;
 
 /// Frames that may wait for the control task.
 pub(crate) const OUTGOING_MAX: usize = 256;
@@ -76,6 +78,8 @@ pub(crate) struct Session {
     reason: Mutex<Option<Error>>,
     /// Wakes the control task: the session ended, or made progress in draining.
     pub(crate) changed: Notify,
+    /// Asynchronous calls that run now.
+    pub(crate) async_calls: AtomicUsize,
     /// Final request positions, once the client acknowledged GOAWAY.
     finals: OnceLock<Vec<u64>>,
 }
@@ -129,6 +133,7 @@ impl Session {
             closing: Closing::default(),
             reason: Mutex::new(None),
             changed: Notify::new(),
+            async_calls: AtomicUsize::new(0),
             finals: OnceLock::new(),
         });
         let intake = Intake::new(Arc::clone(&session), requests, returns);
@@ -217,8 +222,8 @@ impl Session {
     }
 
     /// Answers BIND.
-    pub(crate) fn bind(&self, token: u64, body: &[u8]) {
-        let outcome = self.bindings.bind(body);
+    pub(crate) fn bind(&self, token: u64, body: &[u8], registry: &Registry) {
+        let outcome = self.bindings.bind(body, registry);
         self.send_outcome(control::BOUND, token, outcome);
     }
 

@@ -10,6 +10,8 @@ use outrigger_ringbuf::sync::{AtomicU64, Ordering};
 use serde::{Deserialize, Serialize};
 
 mod counting;
+mod kitchen;
+mod timers;
 
 /// Counts the calls of `test.json.sum` that reached the handler.
 static SUMS: AtomicU64 = AtomicU64::new(0);
@@ -17,6 +19,8 @@ static SUMS: AtomicU64 = AtomicU64::new(0);
 fn main() -> ExitCode {
     let state = Mutex::new(0_u64);
     Server::builder()
+        .service(kitchen::KitchensServer::new(kitchen::Cook))
+        .service(timers::TimersServer::new(timers::Talking::default()))
         .handler("test.panic", handler::bytes(panic))
         .handler("test.sleep", handler::bytes(sleep).on_pool())
         .handler(

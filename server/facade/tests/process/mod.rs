@@ -4,9 +4,11 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use outrigger::Client;
+use outrigger::server::Builder;
+use outrigger::{Client, ServerHandle};
 use outrigger_ringbuf::sync::{AtomicU32, Ordering};
 use serde::Deserialize;
 
@@ -133,5 +135,47 @@ pub(crate) fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
     while !condition() {
         assert!(Instant::now() < give_up, "not in time: {what}");
         std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// A server in this process, and its end.
+pub(crate) struct Serving {
+    pub(crate) handle: ServerHandle,
+    thread: Option<JoinHandle<()>>,
+    folder: PathBuf,
+}
+
+impl Serving {
+    /// Serves what the builder has on a socket of its own.
+    pub(crate) fn start(builder: Builder) -> Self {
+        let folder = folder();
+        let server = builder.bind(folder.join("s")).expect("a fresh socket");
+        let handle = server.handle();
+        let thread = std::thread::spawn(move || server.run().expect("it serves"));
+        Self {
+            handle,
+            thread: Some(thread),
+            folder,
+        }
+    }
+
+    /// A new connection.
+    pub(crate) fn client(&self) -> Client {
+        let socket = self.folder.join("s");
+        Client::connect(socket.to_str().expect("an ASCII path")).expect("it listens")
+    }
+
+    /// Ends it at once.
+    pub(crate) fn stop(&mut self) {
+        self.handle.abort();
+        let _ = self.thread.take().map(JoinHandle::join);
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        self.stop();
+        // Empty by then; if not, the test has something to say that counts more.
+        let _ = std::fs::remove_dir(&self.folder);
     }
 }

@@ -1,4 +1,8 @@
-//! The command `outrigger`: serve the built-in methods, and call any server.
+//! The command `outrigger`: serve the built-in methods, call any server, and
+//! generate Go for its services.
+
+mod generator;
+mod source;
 
 use std::io::{Read, Write};
 use std::process::ExitCode;
@@ -7,6 +11,8 @@ use std::time::{Duration, Instant};
 use clap::{Args, Parser, Subcommand};
 use outrigger::server::{LogLevel, ServeArgs, exit_code, init_logging, usage};
 use outrigger::{Client, Codec, Error, Server};
+
+use generator::Generate;
 
 /// Go programs call Rust in another process through shared memory.
 #[derive(Parser)]
@@ -32,6 +38,18 @@ enum Command {
     Ping(PingArgs),
     /// List the methods of a server.
     Methods(Target),
+    /// Print the schema of a sidecar's typed services as JSON.
+    Schema(SchemaArgs),
+    /// Generate code for other languages.
+    #[command(subcommand)]
+    Gen(Generate),
+}
+
+#[derive(Args)]
+struct SchemaArgs {
+    /// A sidecar binary, a JSON file, or unix:///path of a running server.
+    #[arg(long, value_name = "SOURCE")]
+    from: String,
 }
 
 /// Which server, and how long to wait for it.
@@ -83,6 +101,8 @@ fn main() -> ExitCode {
         Command::Call(args) => call(&args),
         Command::Ping(args) => ping(&args),
         Command::Methods(target) => methods(&target),
+        Command::Schema(args) => schema(&args),
+        Command::Gen(what) => generator::run(&what).and_then(|report| print(report.as_bytes())),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -153,6 +173,12 @@ fn methods(target: &Target) -> Result<(), Error> {
     let mut text = reply.json::<Vec<String>>()?.join("\n");
     text.push('\n');
     print(text.as_bytes())
+}
+
+fn schema(args: &SchemaArgs) -> Result<(), Error> {
+    let document = source::read(&args.from, Duration::from_secs(10))?;
+    let text = serde_json::to_string_pretty(&document).map_err(Error::serialization)?;
+    print(format!("{text}\n").as_bytes())
 }
 
 fn standard_input() -> Result<Vec<u8>, Error> {

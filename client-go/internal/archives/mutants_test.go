@@ -1,0 +1,134 @@
+package archives
+
+import (
+	"errors"
+	"reflect"
+	"testing"
+
+	"github.com/outrigger-ipc/outrigger/client-go/rkyv"
+)
+
+// source gives the numbers of sample.rs in layout/tests/archives.
+type source struct{ state uint64 }
+
+func newSource(seed uint64) *source { return &source{0x9e3779b97f4a7c15 * (seed + 1)} }
+
+func (s *source) next() uint32 {
+	s.state ^= s.state >> 12
+	s.state ^= s.state << 25
+	s.state ^= s.state >> 27
+	return uint32(s.state * 0x2545f4914f6cdd1d >> 32)
+}
+
+func (s *source) below(bound int) int { return int(int64(s.next()) % int64(bound)) }
+
+// mutant makes the errors of sample.rs, with the same numbers in the same order.
+func mutant(s *source, archive []byte) []byte {
+	memory := rkyv.Aligned(append(make([]byte, 0, len(archive)+16), archive...))
+	for range 1 + s.below(3) {
+		length := len(memory)
+		if length == 0 {
+			break
+		}
+		at := s.below(length)
+		if s.below(2) == 0 {
+			at = length - 1 - s.below(min(length, 96))
+		}
+		switch s.below(5) {
+		case 0:
+			memory[at] = byte(s.next())
+		case 1:
+			memory[at] += byte(s.below(17)) - 8
+		case 2:
+			value := uint32(s.below(64) - 32)
+			if at &^= 3; at+4 <= length {
+				for i := range 4 {
+					memory[at+i] = byte(value >> (8 * i))
+				}
+			}
+		case 3:
+			from := s.below(length)
+			if from+8 <= length && at+8 <= length {
+				copy(memory[at:at+8], memory[from:from+8])
+			}
+		default:
+			if s.below(4) == 0 {
+				memory = memory[:length-s.below(min(length, 12))]
+			} else {
+				memory[at] ^= 1 << s.below(8)
+			}
+		}
+	}
+	return memory
+}
+
+func TestEveryMutantIsJudgedAsRkyvJudgesIt(t *testing.T) {
+	accepted, refused := 0, 0
+	for _, v := range vectors(t) {
+		s := newSource(uint64(v.index))
+		for i := range 8 * len(v.verdicts) {
+			archive := mutant(s, v.archive)
+			want := v.verdicts[i/8]>>(i%8)&1 == 1
+			view, err := kinds[v.Type].parse(archive)
+			if (err == nil) != want {
+				t.Fatalf("%s %s, mutant %d: %v, and rkyv says %v\n%x",
+					v.Type, v.Name, i, err, want, archive)
+			}
+			if err != nil {
+				var invalid *rkyv.InvalidError
+				if !errors.As(err, &invalid) || !errors.Is(err, rkyv.ErrInvalid) {
+					t.Fatal(err)
+				}
+				refused++
+				continue
+			}
+			accepted++
+			if i%16 == 0 {
+				walk(t, reflect.ValueOf(view))
+				if _, err := rkyv.Marshal(kinds[v.Type].load(view)); err != nil {
+					t.Fatalf("%s %s, mutant %d: %v\n%x", v.Type, v.Name, i, err, archive)
+				}
+			}
+		}
+	}
+	t.Logf("%d mutants accepted, %d refused", accepted, refused)
+	if accepted < 1000 || refused < 1000 {
+		t.Error("too few of one sort")
+	}
+}
+
+// walk calls every accessor of a view, and of the views it returns.
+func walk(t *testing.T, view reflect.Value) {
+	for i := range view.NumMethod() {
+		method := view.Type().Method(i)
+		called := view.Method(i)
+		if method.Name == "Load" || called.Type().NumIn() != 0 || method.Name == "All" {
+			continue
+		}
+		for _, result := range called.Call(nil) {
+			list := reflect.Value{}
+			if result.Kind() == reflect.Struct {
+				list = result.MethodByName("At")
+			}
+			if list.IsValid() && list.Type().NumIn() == 1 {
+				for index := range int(result.MethodByName("Len").Call(nil)[0].Int()) {
+					item := list.Call([]reflect.Value{reflect.ValueOf(index)})[0]
+					walkStruct(t, item)
+				}
+				continue
+			}
+			walkStruct(t, result)
+		}
+		if results := called.Call(nil); len(results) == 2 && results[1].Kind() == reflect.Bool &&
+			!results[1].Bool() && !results[0].IsZero() {
+			t.Errorf("%s has a value and says that it has none", method.Name)
+		}
+	}
+}
+
+// walkStruct walks what is a view with something in it.
+func walkStruct(t *testing.T, value reflect.Value) {
+	if value.Kind() == reflect.Struct && !value.IsZero() {
+		walk(t, value)
+	}
+}

@@ -1,0 +1,59 @@
+package rkyv
+
+import (
+	"errors"
+	"fmt"
+)
+
+// ErrEncode is what every error about a message that cannot be encoded is, but for
+// a FullError: for errors.Is.
+var ErrEncode = errors.New("message cannot be encoded")
+
+// ErrInvalid is what every error about bytes that are no archive is.
+var ErrInvalid = errors.New("invalid archive")
+
+// FullError says that an archive does not fit. With a buffer of Needed bytes it
+// does, if the message stays the same.
+type FullError struct {
+	// Needed is the exact length of the archive in bytes.
+	Needed int
+	// Available is the length of the buffer.
+	Available int
+}
+
+// Error returns both lengths.
+func (f *FullError) Error() string {
+	return fmt.Sprintf("archive of %d bytes (maximum %d)", f.Needed, f.Available)
+}
+
+// EncodeError says what about a message no archive can hold.
+type EncodeError struct {
+	// What is the value, and what is wrong with it.
+	What string
+	// Allowed is what would be right.
+	Allowed string
+}
+
+// Error returns what was seen and what is allowed.
+func (f *EncodeError) Error() string { return fmt.Sprintf("%s (%s)", f.What, f.Allowed) }
+
+// Is reports whether target is ErrEncode.
+func (f *EncodeError) Is(target error) bool { return target == ErrEncode }
+
+// InvalidError says why bytes are no archive of a type.
+type InvalidError struct {
+	// Position is where in the archive the wrong value stands.
+	Position int
+	// Seen is the wrong value.
+	Seen string
+	// Allowed is what could stand there.
+	Allowed string
+}
+
+// Error returns position, what was seen and what is allowed.
+func (f *InvalidError) Error() string {
+	return fmt.Sprintf("archive position %d: %s (%s)", f.Position, f.Seen, f.Allowed)
+}
+
+// Is reports whether target is ErrInvalid.
+func (f *InvalidError) Is(target error) bool { return target == ErrInvalid }

@@ -1,0 +1,112 @@
+package outrigger
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/outrigger-ipc/outrigger/client-go/internal/abi"
+	"github.com/outrigger-ipc/outrigger/client-go/rkyv"
+)
+
+// Typed calls: what generated clients are made of. A request is encoded straight
+// into the slot or buffer that the server reads; a reply is an Archive, which the
+// generated code validates and reads in place.
+
+// Method is a typed method as generated code describes it. It is made once for the
+// life of the program, and not changed.
+type Method struct {
+	// Name is the whole name, such as "sigverify.verify".
+	Name string
+	// Fingerprint is 128 bits over Schema. A server whose method has another one
+	// refuses with ErrVersionMismatch.
+	Fingerprint [16]byte
+	// Schema is the canonical description of request, reply and error.
+	Schema string
+}
+
+// Caller is what a generated client calls through. *Conn is one.
+type Caller interface {
+	// Invoke sends the request, nil for none, and returns the reply's archive, of
+	// no bytes if there is none. The archive is the caller's until its Release.
+	Invoke(ctx context.Context, method *Method, request rkyv.Encodable) (Archive, error)
+}
+
+// Failure is an error that a method declares as a message of its own: Err is what
+// every error has, with the code CodeHandlerError as a rule, and Detail the
+// message. Find it by errors.As with a *Failure[T].
+type Failure[T any] struct {
+	Err    *Error
+	Detail T
+}
+
+// Error returns the text of Err.
+func (f *Failure[T]) Error() string { return f.Err.Error() }
+
+// Unwrap returns Err.
+func (f *Failure[T]) Unwrap() error { return f.Err }
+
+// InvalidReply returns the error of a reply that is not what the method declares,
+// and releases its archive.
+func InvalidReply(method *Method, archive Archive, cause error) error {
+	archive.Release()
+	return failure(CodeSerialization, fmt.Sprintf("reply of %s: %v", method.Name, cause))
+}
+
+// Invoke calls a typed method; see Caller. It allocates nothing once the method
+// was called before, if the request is reused and the archive released.
+//
+// Errors: those of Call; ErrVersionMismatch if the server's method has other
+// messages, with both sides' types and the first difference in its text;
+// ErrInvalidArgument for a request that cannot be encoded.
+func (c *Conn) Invoke(
+	ctx context.Context, method *Method, request rkyv.Encodable,
+) (Archive, error) {
+	archive, err := c.invokeTyped(ctx, method, request)
+	if err != nil && isMismatch(err) {
+		err = c.explain(ctx, method, err)
+	}
+	return archive, err
+}
+
+func (c *Conn) invokeTyped(
+	ctx context.Context, method *Method, request rkyv.Encodable,
+) (Archive, error) {
+	if err := ctx.Err(); err != nil {
+		return Archive{}, expired(err)
+	}
+	r, err := c.seat(ctx, methodKey{method.Name, method.Fingerprint})
+	if err != nil {
+		return Archive{}, err
+	}
+	header := abi.SlotHeader{
+		Kind: abi.KindCall, Method: r.last.id, Correlation: r.correlation,
+		Codec: abi.CodecRkyv, Deadline: c.clock.deadlineNs(ctx),
+	}
+	if err := c.exchange(ctx, r, &header, nil, request); err != nil {
+		return Archive{}, err
+	}
+	return c.collectArchive(r)
+}
+
+// collectArchive copies the reply out of a settled record and gives the record
+// back.
+func (c *Conn) collectArchive(r *record) (Archive, error) {
+	a := &r.answer
+	if err := a.ended; err != nil {
+		c.release(r)
+		return Archive{}, err
+	}
+	if Code(a.code) != CodeOK {
+		err := c.collectError(a)
+		c.retire(r)
+		return Archive{}, err
+	}
+	archive := newArchive(a.length())
+	err := a.copyValue(archive.Bytes())
+	c.retire(r)
+	if err != nil {
+		archive.Release()
+		return Archive{}, c.defect(err)
+	}
+	return archive, nil
+}

@@ -1,0 +1,309 @@
+//! Typed calls: what the clients that `#[outrigger::service]` makes are made of.
+//!
+//! ```text
+//!   &Request ─ encode ─▶ archive ══ CALL ══▶ server
+//!   Archive<Reply> ◀─ validated ─ archive ◀══ REPLY
+//!     └─ derefs to Archived<Reply>; load() makes a Reply
+//! ```
+
+use std::cell::Cell;
+use std::fmt;
+use std::future::{Future, IntoFuture};
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use outrigger_layout::limits::PAYLOAD_MAX;
+use outrigger_layout::message::Archived;
+use outrigger_layout::message::{Archive, ArchiveMemory, Failure, Message, Writer};
+use outrigger_layout::schema::{MethodNode, first_difference};
+use outrigger_layout::{Code, Error};
+
+use crate::client::Client;
+
+/// A method as generated code knows it: its schema, and its fingerprint, which is
+/// computed once.
+///
+/// ```
+/// use outrigger_client::TypedMethod;
+/// # #[outrigger::message] pub struct Person { pub name: String }
+/// # #[outrigger::message] pub struct Greeting { pub text: String }
+/// # #[outrigger::service]
+/// # pub trait Greeter {
+/// #     fn greet(&self, person: &outrigger::Archived<Person>)
+/// #         -> Result<Greeting, outrigger_client::Error>;
+/// # }
+/// static GREET: TypedMethod = TypedMethod::new(|| &GreeterClient::SCHEMA.methods[0]);
+/// assert_eq!(GREET.name(), "greeter.greet");
+/// assert_eq!(GREET.fingerprint(), GreeterClient::SCHEMA.methods[0].fingerprint());
+/// ```
+pub struct TypedMethod {
+    node: fn() -> &'static MethodNode,
+    fingerprint: OnceLock<[u8; 16]>,
+}
+
+impl TypedMethod {
+    /// The method of this node.
+    pub const fn new(node: fn() -> &'static MethodNode) -> Self {
+        Self {
+            node,
+            fingerprint: OnceLock::new(),
+        }
+    }
+
+    /// Its name, such as `sigverify.verify`.
+    pub fn name(&self) -> &'static str {
+        (self.node)().name
+    }
+
+    /// The fingerprint of its messages.
+    pub fn fingerprint(&self) -> [u8; 16] {
+        *self.fingerprint.get_or_init(|| (self.node)().fingerprint())
+    }
+}
+
+impl fmt::Debug for TypedMethod {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("TypedMethod").field(&self.name()).finish()
+    }
+}
+
+/// A typed call that has not begun: it begins with [`wait`](Self::wait),
+/// [`wait_into`](Self::wait_into) or the first poll of its future.
+///
+/// ```no_run
+/// use std::time::Duration;
+/// use outrigger_client::{ArchiveMemory, Client};
+/// # #[outrigger::message] pub struct Person { pub name: String }
+/// # #[outrigger::message] pub struct Greeting { pub text: String }
+/// # #[outrigger::service]
+/// # pub trait Greeter {
+/// #     fn greet(&self, person: &outrigger::Archived<Person>)
+/// #         -> Result<Greeting, outrigger_client::Error>;
+/// # }
+/// # fn blocking(client: Client, person: &Person) -> Result<(), outrigger_client::Error> {
+/// let greeter = GreeterClient::new(client);
+/// let greeting = greeter.greet(person).timeout(Duration::from_millis(50)).wait()?;
+/// assert_eq!(greeting.text, "good day, Ada"); // read in place
+///
+/// let mut memory = ArchiveMemory::new(); // used again and again: no allocation
+/// for _ in 0..1000 {
+///     let greeting = greeter.greet(person).wait_into(&mut memory)?;
+///     assert_eq!(greeting.text, "good day, Ada");
+/// }
+/// # Ok(())
+/// # }
+/// # async fn awaited(client: Client, person: &Person) -> Result<(), outrigger_client::Error> {
+/// # let greeter = GreeterClient::new(client);
+/// let greeting: Greeting = greeter.greet(person).await?.load()?; // on any runtime
+/// # Ok(())
+/// # }
+/// ```
+#[must_use = "a call does nothing until it is waited for"]
+pub struct TypedCall<'a, Q, R, E> {
+    client: &'a Client,
+    method: &'static TypedMethod,
+    request: &'a Q,
+    deadline: Option<Instant>,
+    _outcome: PhantomData<fn() -> (R, E)>,
+}
+
+impl<'a, Q: Message, R: Message, E: Failure> TypedCall<'a, Q, R, E> {
+    pub(crate) fn new(client: &'a Client, method: &'static TypedMethod, request: &'a Q) -> Self {
+        Self {
+            client,
+            method,
+            request,
+            deadline: None,
+            _outcome: PhantomData,
+        }
+    }
+
+    /// Ends the call with TIMEOUT at this instant, if it has not ended before.
+    pub fn deadline(mut self, deadline: Instant) -> Self {
+        self.deadline = Some(deadline);
+        self
+    }
+
+    /// Ends the call with TIMEOUT after this time, from now on.
+    pub fn timeout(self, timeout: Duration) -> Self {
+        match Instant::now().checked_add(timeout) {
+            Some(deadline) => self.deadline(deadline),
+            // Beyond what the clock can show: never.
+            None => self,
+        }
+    }
+
+    /// Calls, and blocks until the reply is there.
+    ///
+    /// # Errors
+    /// As [`Call::wait`](crate::Call::wait); the method's own error; and
+    /// VERSION_MISMATCH, with both sides' types and the first difference, if the
+    /// server's method has other messages.
+    pub fn wait(self) -> Result<Archive<R>, E::Caught> {
+        let mut archive = ArchiveMemory::new();
+        let outcome = self.run(&mut archive);
+        outcome
+            .and_then(|()| Archive::new(archive))
+            .map_err(E::receive)
+    }
+
+    /// Calls, blocks, and views the reply in `memory`, in place of its content.
+    ///
+    /// Allocates nothing if `memory` has room and the method was called before.
+    ///
+    /// # Errors
+    /// As [`Self::wait`].
+    pub fn wait_into(self, memory: &mut ArchiveMemory) -> Result<&Archived<R>, E::Caught> {
+        let outcome = self.run(memory);
+        outcome.and_then(|()| R::access(memory)).map_err(E::receive)
+    }
+
+    fn run(&self, into: &mut ArchiveMemory) -> Result<(), Error> {
+        let outcome = with_scratch(|scratch| {
+            encode(self.request, scratch)?;
+            let mut call = self.client.call(self.method.name(), &*scratch);
+            if let Some(deadline) = self.deadline {
+                call = call.deadline(deadline);
+            }
+            call.typed(self.method.fingerprint()).run(into)
+        });
+        match outcome {
+            Ok((value, _)) => {
+                if value.is_none() {
+                    into.clear();
+                }
+                Ok(())
+            }
+            Err(error) => Err(match self.canonical_of(&error) {
+                Some(theirs) => self.explain(&error, &theirs),
+                None => error,
+            }),
+        }
+    }
+
+    /// The server's description of the method, if the failure is about it.
+    fn canonical_of(&self, error: &Error) -> Option<String> {
+        if error.code() != Code::VERSION_MISMATCH {
+            return None;
+        }
+        let mut call = self.client.call(SCHEMA, self.method.name());
+        if let Some(deadline) = self.deadline {
+            call = call.deadline(deadline);
+        }
+        let reply = call.wait().ok()?;
+        String::from_utf8(reply.into_value()?).ok()
+    }
+
+    /// Completes the server's refusal by what this side knows.
+    fn explain(&self, error: &Error, theirs: &str) -> Error {
+        let node = (self.method.node)();
+        let ours = node.canonical();
+        let Some(difference) = first_difference(&ours, theirs) else {
+            return error.clone();
+        };
+        let within = match difference.within {
+            "" => String::new(),
+            line => format!(" in {line:?}"),
+        };
+        let text = format!(
+            "{}; client: {}; server: {}; first difference{within}: client {:?}, server {:?}",
+            error.message(),
+            signature(&ours),
+            signature(theirs),
+            difference.ours,
+            difference.theirs,
+        );
+        Error::new(error.code(), text)
+    }
+}
+
+/// The server's method that describes another method's messages.
+const SCHEMA: &str = "outrigger.schema";
+
+fn encode(request: &impl Message, scratch: &mut Vec<u8>) -> Result<(), Error> {
+    request.encode(&mut Writer::new(scratch, PAYLOAD_MAX as usize))
+}
+
+/// Lends this thread's memory for requests; another, if that is lent already.
+fn with_scratch<T>(run: impl FnOnce(&mut Vec<u8>) -> T) -> T {
+    /// Bytes that are kept from call to call.
+    const KEPT: usize = 1 << 20;
+    thread_local! {
+        static SCRATCH: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+    }
+    let mut scratch = SCRATCH.try_with(Cell::take).unwrap_or_default();
+    let outcome = run(&mut scratch);
+    if scratch.capacity() <= KEPT {
+        // At the end of a thread there is nothing to keep it for.
+        let _ = SCRATCH.try_with(|kept| kept.set(scratch));
+    }
+    outcome
+}
+
+impl<'a, Q: Message, R: Message, E: Failure> IntoFuture for TypedCall<'a, Q, R, E> {
+    type Output = Result<Archive<R>, E::Caught>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send + 'a>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        let Self {
+            client,
+            method,
+            request,
+            deadline,
+            ..
+        } = self;
+        Box::pin(async move {
+            let this = TypedCall::<Q, R, E>::new(client, method, request);
+            let mut scratch = Vec::new();
+            encode(request, &mut scratch).map_err(E::receive)?;
+            let mut call = client.call(method.name(), &scratch);
+            if let Some(deadline) = deadline {
+                call = call.deadline(deadline);
+            }
+            match call.typed(method.fingerprint()).await {
+                Ok(reply) => {
+                    let mut archive = ArchiveMemory::new();
+                    archive.extend_from_slice(reply.bytes());
+                    Archive::new(archive).map_err(E::receive)
+                }
+                Err(error) if error.code() == Code::VERSION_MISMATCH => {
+                    let mut call = client.call(SCHEMA, method.name());
+                    if let Some(deadline) = deadline {
+                        call = call.deadline(deadline);
+                    }
+                    let theirs = call.await.ok().and_then(|reply| reply.into_value());
+                    let theirs = theirs.and_then(|text| String::from_utf8(text).ok());
+                    let explained = theirs.map(|theirs| this.explain(&error, &theirs));
+                    Err(E::receive(explained.unwrap_or(error)))
+                }
+                Err(error) => Err(E::receive(error)),
+            }
+        })
+    }
+}
+
+/// The names of request, reply and error in a canonical text.
+fn signature(canonical: &str) -> String {
+    let of = |role: &str| {
+        let line = canonical.lines().find(|line| line.starts_with(role));
+        line.and_then(|line| line.splitn(3, ' ').nth(2))
+    };
+    let error = of("error").map(|error| format!(" or {error}"));
+    format!(
+        "{} -> {}{}",
+        of("request").unwrap_or("?"),
+        of("reply").unwrap_or("?"),
+        error.unwrap_or_default()
+    )
+}
+
+impl<Q, R, E> fmt::Debug for TypedCall<'_, Q, R, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TypedCall")
+            .field("method", &self.method)
+            .field("deadline", &self.deadline)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,202 @@
+//! **The attributes of Outrigger**: `#[message]` on a type, `#[service]` on a trait.
+//!
+//! Use them through the crate `outrigger`, which the generated code names:
+//!
+//! ```text
+//!   #[outrigger::message]  struct Greeting { name: String }
+//!     ├─ rkyv's derives, with bounds under which types may recurse
+//!     ├─ impl Schema     the archived layout as constant data
+//!     └─ impl Message    encode, access (validates), load
+//!
+//!   #[outrigger::service]  trait Greeter { fn greet(…) … }
+//!     ├─ trait Greeter           as written, and Send + Sync + 'static
+//!     ├─ struct GreeterServer    makes handlers of an implementation
+//!     └─ struct GreeterClient    one method per method
+//! ```
+
+mod document;
+mod message;
+mod method;
+mod refusal;
+mod service;
+
+use proc_macro::TokenStream;
+
+/// Makes a message of a struct or enum: it crosses as an rkyv archive.
+///
+/// Fields may be integers of fixed width, floats, `bool`, `char`, `String`,
+/// `Duration`, `Vec`, `Option`, `Result`, `Box`, arrays, tuples, and other messages,
+/// also recursively. What is not allowed is refused with a hint at what to use
+/// instead. Documentation comments travel into the generated Go.
+///
+/// The type gets a twin, `ArchivedName`, with which handlers work: fields of the
+/// same names, numbers as little-endian wrappers (`.to_native()`), `String` as
+/// something like `&str`.
+///
+/// ```
+/// /// A person, and whom that person knows.
+/// #[outrigger::message]
+/// #[derive(Clone)]
+/// pub struct Person {
+///     pub name: String,
+///     pub born: Option<u32>,
+///     pub mood: Mood,
+///     pub friends: Vec<Person>,
+/// }
+///
+/// #[outrigger::message]
+/// #[derive(Clone, Debug, PartialEq)]
+/// pub enum Mood {
+///     Awake,
+///     Asleep { until: u64 },
+/// }
+///
+/// /// What a handler does: it reads in place.
+/// fn friends_born_by(person: &outrigger::Archived<Person>, year: u32) -> usize {
+///     let born = |friend: &ArchivedPerson| friend.born.as_ref().is_some_and(|born| *born <= year);
+///     person.friends.iter().filter(|friend| born(friend)).count()
+/// }
+///
+/// let ada = Person {
+///     name: "Ada".to_owned(),
+///     born: Some(1815),
+///     mood: Mood::Asleep { until: 7 },
+///     friends: vec![],
+/// };
+/// let mary = Person {
+///     name: "Mary".to_owned(),
+///     born: None,
+///     mood: Mood::Awake,
+///     friends: vec![ada.clone(), ada],
+/// };
+/// # fn archive_of(person: &Person) -> outrigger::Archive<Person> {
+/// #     use outrigger::Message;
+/// #     let mut bytes = Vec::new();
+/// #     person.encode(&mut outrigger_layout::message::Writer::new(&mut bytes, 4096)).unwrap();
+/// #     let mut memory = outrigger::client::ArchiveMemory::new();
+/// #     memory.extend_from_slice(&bytes);
+/// #     outrigger::Archive::new(memory).unwrap()
+/// # }
+/// let archive = archive_of(&mary); // crosses to the other process
+/// assert_eq!(friends_born_by(&archive, 1900), 2);
+/// assert_eq!(archive.load().unwrap().friends[0].mood, Mood::Asleep { until: 7 });
+/// ```
+///
+/// A type that is no message is refused, with a hint:
+///
+/// ```compile_fail
+/// #[outrigger::message]
+/// struct Flight {
+///     leaves: std::time::Instant,
+/// }
+/// ```
+#[proc_macro_attribute]
+pub fn message(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    let expanded = message::expand(&arguments.into(), item.into());
+    expanded
+        .unwrap_or_else(|error| error.to_compile_error())
+        .into()
+}
+
+/// Makes a service of a trait: handlers for an implementation, a typed client, and
+/// a schema of which Go is generated.
+///
+/// `#[outrigger::service]` takes `name = "sigverify"` (else the trait's name in
+/// snake case) and `json`, which lets callers use JSON, too; the messages then need
+/// serde's derives. A method has the form
+///
+/// ```text
+///   fn verify(&self, context: &Context<'_>, request: &Archived<VerifyRequest>)
+///       -> Result<VerifyReply, Error>;
+/// ```
+///
+/// Context and request may be left out. In place of `Error` there may be a message
+/// that implements `Display`. An `async fn` runs on the asynchronous executor,
+/// one marked `#[outrigger(pool)]` on the worker pool, any other on the thread that
+/// reads requests. `#[outrigger(name = "…")]` names the method.
+///
+/// ```
+/// use outrigger::{Archived, Context, Error, Server};
+/// # #[outrigger::message] pub struct Person { pub name: String }
+/// # #[outrigger::message] pub struct Greeting { pub text: String }
+///
+/// /// Why a person is not greeted; Rust and Go both get it back as a value.
+/// #[outrigger::message]
+/// #[derive(Debug)]
+/// pub struct Nameless {
+///     pub seen_before: bool,
+/// }
+///
+/// impl std::fmt::Display for Nameless {
+///     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+///         f.write_str("a person without a name")
+///     }
+/// }
+///
+/// /// Greets people.
+/// #[outrigger::service]
+/// pub trait Greeter {
+///     /// Greets a person.
+///     fn greet(&self, person: &Archived<Person>) -> Result<Greeting, Nameless>;
+///
+///     /// Looks the person up first, and may block meanwhile.
+///     #[outrigger(pool)]
+///     fn remember(&self, call: &Context<'_>, person: &Archived<Person>) -> Result<(), Error>;
+///
+///     /// Waits for somebody to greet.
+///     #[outrigger(name = "wait")]
+///     async fn wait_for_somebody(&self) -> Result<Person, Error>;
+/// }
+///
+/// struct Polite;
+///
+/// impl Greeter for Polite {
+///     fn greet(&self, person: &Archived<Person>) -> Result<Greeting, Nameless> {
+///         if person.name.is_empty() {
+///             return Err(Nameless { seen_before: false });
+///         }
+///         Ok(Greeting { text: format!("good day, {}", person.name) })
+///     }
+///
+///     fn remember(&self, call: &Context<'_>, _: &Archived<Person>) -> Result<(), Error> {
+///         if call.is_cancelled() { Err(Error::cancelled()) } else { Ok(()) }
+///     }
+///
+///     async fn wait_for_somebody(&self) -> Result<Person, Error> {
+///         Ok(Person { name: "Ada".to_owned() })
+///     }
+/// }
+///
+/// let builder = Server::builder().service(GreeterServer::new(Polite));
+/// let methods = builder.registry().list();
+/// for method in ["greeter.greet", "greeter.remember", "greeter.wait"] {
+///     assert!(methods.iter().any(|name| name == method));
+/// }
+/// ```
+///
+/// With another name, and JSON beside archives:
+///
+/// ```
+/// use outrigger::{Archived, Error};
+/// use serde::{Deserialize, Serialize};
+///
+/// #[outrigger::message]
+/// #[derive(Serialize, Deserialize)]
+/// pub struct Person {
+///     pub name: String,
+/// }
+///
+/// #[outrigger::service(name = "door", json)]
+/// pub trait Greeter {
+///     fn admit(&self, person: &Archived<Person>) -> Result<(), Error>;
+/// }
+///
+/// assert_eq!(GreeterClient::SCHEMA.name, "door");
+/// ```
+#[proc_macro_attribute]
+pub fn service(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    let expanded = service::expand(arguments.into(), item.into());
+    expanded
+        .unwrap_or_else(|error| error.to_compile_error())
+        .into()
+}

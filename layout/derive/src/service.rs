@@ -1,0 +1,155 @@
+//! `#[service]`.
+
+use heck::ToSnakeCase;
+use proc_macro2::TokenStream;
+use quote::{format_ident, quote};
+use syn::meta::ParseNestedMeta;
+use syn::parse::Parser;
+use syn::{Error, ItemTrait, Result, TraitItem, parse_quote};
+
+use crate::document;
+use crate::message::unraw;
+use crate::method::{Method, checked_name};
+
+/// The attribute's own arguments.
+#[derive(Default)]
+struct Options {
+    name: Option<String>,
+    json: bool,
+}
+
+impl Options {
+    fn read(&mut self, meta: &ParseNestedMeta<'_>) -> Result<()> {
+        if meta.path.is_ident("name") {
+            self.name = Some(checked_name(&meta.value()?.parse()?)?);
+        } else if meta.path.is_ident("json") {
+            self.json = true;
+        } else {
+            return Err(meta.error("allowed here: name = \"…\", json"));
+        }
+        Ok(())
+    }
+}
+
+/// Expands the attribute on a trait.
+pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> Result<TokenStream> {
+    let mut options = Options::default();
+    syn::meta::parser(|meta| options.read(&meta)).parse2(arguments)?;
+    let mut item: ItemTrait = syn::parse2(item)?;
+    if !item.generics.params.is_empty() {
+        let text = "a service takes no parameters";
+        return Err(Error::new_spanned(&item.generics, text));
+    }
+    let methods = parse_methods(&mut item)?;
+    item.supertraits.push(parse_quote!(::core::marker::Send));
+    item.supertraits.push(parse_quote!(::core::marker::Sync));
+    item.supertraits.push(parse_quote!('static));
+    let plain = unraw(&item.ident);
+    let name = options.name.unwrap_or_else(|| plain.to_snake_case());
+    let server = server(&item, &methods, options.json);
+    let client = client(&item, &name, &methods, options.json);
+    Ok(quote! { #item #server #client })
+}
+
+fn parse_methods(item: &mut ItemTrait) -> Result<Vec<Method>> {
+    let mut methods: Vec<Method> = Vec::new();
+    for member in &mut item.items {
+        let TraitItem::Fn(function) = member else {
+            let text = "a service has methods only";
+            return Err(Error::new_spanned(member, text));
+        };
+        let method = Method::parse(function)?;
+        if let Some(other) = methods.iter().find(|other| other.name == method.name) {
+            let text = format!("two methods are named {:?}", other.name);
+            return Err(Error::new_spanned(&method.ident, text));
+        }
+        methods.push(method);
+    }
+    if methods.is_empty() {
+        let text = "a service has at least one method";
+        return Err(Error::new_spanned(&item.ident, text));
+    }
+    Ok(methods)
+}
+
+fn server(item: &ItemTrait, methods: &[Method], json: bool) -> TokenStream {
+    let (ident, visibility) = (&item.ident, &item.vis);
+    let (server, client) = (
+        format_ident!("{ident}Server"),
+        format_ident!("{ident}Client"),
+    );
+    let doc = format!(
+        "Serves an implementation of [`{ident}`]: \
+         `Server::builder().service({server}::new(implementation))`."
+    );
+    let handlers = methods.iter().enumerate();
+    let handlers = handlers.map(|(index, method)| method.handler(index, &client, json));
+    quote! {
+        #[doc = #doc]
+        #visibility struct #server<T>(::std::sync::Arc<T>);
+
+        impl<T: #ident> #server<T> {
+            /// Serves this implementation.
+            pub fn new(implementation: T) -> Self {
+                Self(::std::sync::Arc::new(implementation))
+            }
+
+            /// Serves an implementation that others hold, too.
+            pub fn shared(implementation: ::std::sync::Arc<T>) -> Self {
+                Self(implementation)
+            }
+        }
+
+        impl<T: #ident> ::outrigger::Service for #server<T> {
+            fn handlers(self) -> ::std::vec::Vec<::std::sync::Arc<dyn ::outrigger::Handler>> {
+                let shared = self.0;
+                ::std::vec![#(#handlers),*]
+            }
+        }
+
+        impl<T> ::core::fmt::Debug for #server<T> {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                f.write_str(::core::stringify!(#server))
+            }
+        }
+    }
+}
+
+fn client(item: &ItemTrait, name: &str, methods: &[Method], json: bool) -> TokenStream {
+    let (ident, visibility) = (&item.ident, &item.vis);
+    let client = format_ident!("{ident}Client");
+    let doc = format!("Calls the methods of a server that serves [`{ident}`].");
+    let (plain, text) = (unraw(ident), document::text(&item.attrs));
+    let nodes = methods
+        .iter()
+        .map(|method| method.node(name, &client, json));
+    let calls = methods
+        .iter()
+        .enumerate()
+        .map(|(index, method)| method.call(index, &client));
+    quote! {
+        #[doc = #doc]
+        #[derive(Clone, Debug)]
+        #visibility struct #client {
+            client: ::outrigger::Client,
+        }
+
+        impl #client {
+            /// What the service looks like to other languages.
+            pub const SCHEMA: &'static ::outrigger::__private::schema::ServiceNode =
+                &::outrigger::__private::schema::ServiceNode {
+                    name: #name,
+                    rust_name: #plain,
+                    doc: #text,
+                    methods: &[#(#nodes),*],
+                };
+
+            /// Calls through this connection.
+            pub fn new(client: ::outrigger::Client) -> Self {
+                Self { client }
+            }
+
+            #(#calls)*
+        }
+    }
+}

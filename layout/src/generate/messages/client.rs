@@ -1,0 +1,281 @@
+//! The client of a service: one method for each of its methods.
+
+use super::Unsupported;
+use super::names::{Scope, exported};
+use super::text::{BANNER, doc, line};
+use super::types::Types;
+use crate::schema::{Document, Kind, Method, Service, canonical, type_name};
+
+/// Refuses a service whose methods Go cannot have.
+pub(super) fn check(document: &Document, service: &Service) -> Result<(), Unsupported> {
+    for method in &service.methods {
+        let roles = [
+            ("request", Some(method.request)),
+            ("reply", Some(method.reply)),
+            ("error", method.error),
+        ];
+        for (role, number) in roles {
+            let Some(number) = number else { continue };
+            let full = format!("{}.{}", service.name, method.name);
+            let root = &document.types[number as usize];
+            let allowed = match root.kind {
+                Kind::Struct { .. } | Kind::Enum { .. } => true,
+                Kind::Unit => role != "error",
+                _ => false,
+            };
+            if !allowed {
+                let name = type_name(document, number);
+                let reason = format!(
+                    "{full}: {role} is {name} (must be a struct or an enum): \
+                     put it in a struct marked with #[outrigger::message]"
+                );
+                return Err(Unsupported::new(reason));
+            }
+        }
+        if bytes(&method.fingerprint).is_none() {
+            let (name, digits) = (&method.name, &method.fingerprint);
+            let reason = format!("{name}: fingerprint {digits:?} (must be 32 hexadecimal digits)");
+            return Err(Unsupported::new(reason));
+        }
+    }
+    Ok(())
+}
+
+/// The file of the client.
+pub(super) fn text(
+    document: &Document,
+    service: &Service,
+    types: &Types<'_>,
+    package_name: &str,
+) -> String {
+    let mut out = format!("{BANNER}package {package_name}\n");
+    let any_error = service.methods.iter().any(|method| method.error.is_some());
+    let uses_runtime = service.methods.iter().any(|method| {
+        let is_unit = |number: u32| document.types[number as usize].kind == Kind::Unit;
+        is_unit(method.reply) || is_interface(types, document, method.request)
+    });
+    let mut imports = vec!["\"context\""];
+    if any_error {
+        imports.push("\"errors\"");
+    }
+    imports.push("");
+    imports.push("outrigger \"github.com/outrigger-ipc/outrigger/client-go\"");
+    if uses_runtime {
+        imports.push("\"github.com/outrigger-ipc/outrigger/client-go/rkyv\"");
+    }
+    super::import(&mut out, &imports);
+    out.push('\n');
+    out.push_str(&doc(
+        "",
+        &service.doc,
+        &format!("Client calls the service {}.", service.name),
+    ));
+    if !service.doc.trim().is_empty() {
+        line!(out, "//\n// Client calls the service {}.", service.name);
+    }
+    line!(out, "//\n// It is for any number of goroutines at a time.");
+    line!(out, "type Client struct {{\n\tcaller outrigger.Caller\n}}");
+    line!(
+        out,
+        "\n// NewClient returns a client that calls through caller, such as *outrigger.Conn."
+    );
+    line!(out, "func NewClient(caller outrigger.Caller) *Client {{");
+    line!(out, "\treturn &Client{{caller: caller}}\n}}");
+    let mut scope = Scope::default();
+    for method in &service.methods {
+        let go = scope.claim(&[exported(&method.name)]);
+        out.push_str(&method_text(document, service, types, method, &go));
+    }
+    out
+}
+
+fn is_interface(types: &Types<'_>, document: &Document, number: u32) -> bool {
+    let is_enum = matches!(document.types[number as usize].kind, Kind::Enum { .. });
+    is_enum && !types.is_unit_enum(number)
+}
+
+/// The method, and what describes it.
+fn method_text(
+    document: &Document,
+    service: &Service,
+    types: &Types<'_>,
+    method: &Method,
+    go: &str,
+) -> String {
+    let full = format!("{}.{}", service.name, method.name);
+    let variable = format!("method{go}");
+    let mut out = variable_text(document, method, &full, &variable);
+    out.push_str(&doc("", &method.doc, &format!("{go} calls {full}.")));
+    let is_unit = |number: u32| document.types[number as usize].kind == Kind::Unit;
+    let has_request = !is_unit(method.request);
+    let has_reply = !is_unit(method.reply);
+    let notes = notes(types, method, has_reply);
+    if !notes.is_empty() {
+        line!(out, "//\n{notes}");
+    }
+    let base = if has_request {
+        types.base(method.request)
+    } else {
+        ""
+    };
+    let request = match &document.types[method.request as usize].kind {
+        Kind::Unit => String::new(),
+        Kind::Struct { .. } => format!(", request *{base}"),
+        _ => format!(", request {base}"),
+    };
+    let results = if has_reply {
+        format!("({}, error)", types.view(method.reply))
+    } else {
+        "error".to_owned()
+    };
+    line!(
+        out,
+        "func (c *Client) {go}(ctx context.Context{request}) {results} {{"
+    );
+    let mut argument = if has_request { "request" } else { "nil" };
+    if is_interface(types, document, method.request) {
+        line!(out, "\tmessage := rkyv.Encodable(request)");
+        line!(
+            out,
+            "\tif request == nil {{\n\t\tmessage = rkyv.Missing({base:?})\n\t}}"
+        );
+        argument = "message";
+    }
+    line!(
+        out,
+        "\tarchive, err := c.caller.Invoke(ctx, &{variable}, {argument})"
+    );
+    let failed = match method.error {
+        Some(_) => format!("failureOf{go}(err)"),
+        None => "err".to_owned(),
+    };
+    out.push_str(&outcome(types, method, has_reply, &variable, &failed));
+    line!(out, "}}");
+    if let Some(error) = method.error {
+        out.push_str(&failure(types, error, go, &full));
+    }
+    out
+}
+
+/// The variable that describes a method.
+fn variable_text(document: &Document, method: &Method, full: &str, variable: &str) -> String {
+    let mut out = String::new();
+    line!(out, "\nvar {variable} = outrigger.Method{{");
+    line!(out, "\tName: {full:?},\n\tFingerprint: [16]byte{{");
+    let fingerprint = bytes(&method.fingerprint).unwrap_or_default();
+    let digits = fingerprint.map(|byte| format!("{byte:#04x}"));
+    for half in digits.chunks(8) {
+        line!(out, "\t\t{},", half.join(", "));
+    }
+    let schema = canonical(document, method);
+    line!(out, "\t}},\n\tSchema: `{schema}`,\n}}\n");
+    out
+}
+
+/// What a method does with the reply.
+fn outcome(
+    types: &Types<'_>,
+    method: &Method,
+    has_reply: bool,
+    variable: &str,
+    failed: &str,
+) -> String {
+    let mut out = String::new();
+    if !has_reply {
+        line!(out, "\tif err != nil {{\n\t\treturn {failed}\n\t}}");
+        line!(
+            out,
+            "\tif err := rkyv.CheckUnit(archive.Bytes()); err != nil {{"
+        );
+        line!(
+            out,
+            "\t\treturn outrigger.InvalidReply(&{variable}, archive, err)\n\t}}"
+        );
+        line!(out, "\tarchive.Release()\n\treturn nil");
+        return out;
+    }
+    let unit_enum = types.is_unit_enum(method.reply);
+    let base = types.base(method.reply);
+    let zero = if unit_enum {
+        "0".to_owned()
+    } else {
+        format!("{base}View{{}}")
+    };
+    line!(out, "\tif err != nil {{\n\t\treturn {zero}, {failed}\n\t}}");
+    line!(
+        out,
+        "\treply, err := Parse{base}(archive.Bytes())\n\tif err != nil {{"
+    );
+    line!(
+        out,
+        "\t\treturn {zero}, outrigger.InvalidReply(&{variable}, archive, err)\n\t}}"
+    );
+    if unit_enum {
+        line!(out, "\tarchive.Release()\n\treturn reply, nil");
+    } else {
+        line!(out, "\treply.archive = archive\n\treturn reply, nil");
+    }
+    out
+}
+
+/// What there is to know about reply and errors, as a comment.
+fn notes(types: &Types<'_>, method: &Method, has_reply: bool) -> String {
+    let mut notes = String::new();
+    if has_reply && !types.is_unit_enum(method.reply) {
+        notes.push_str("// The reply must be released.");
+    }
+    if let Some(error) = method.error {
+        if !notes.is_empty() {
+            notes.push_str("\n//\n");
+        }
+        let error = types.owned(error);
+        notes.push_str(&format!("// Errors: also *outrigger.Failure[{error}]."));
+    }
+    notes
+}
+
+/// The function that makes a method's own error of an error with a detail.
+fn failure(types: &Types<'_>, error: u32, go: &str, full: &str) -> String {
+    let (base, owned) = (types.base(error), types.owned(error));
+    let function = format!("failureOf{go}");
+    let load = if types.is_unit_enum(error) {
+        "detail"
+    } else {
+        "detail.Load()"
+    };
+    let mut out = String::new();
+    line!(
+        out,
+        "\n// {function} makes the error that {full} declares of one with its archive."
+    );
+    line!(
+        out,
+        "func {function}(err error) error {{\n\tvar failed *outrigger.Error"
+    );
+    line!(
+        out,
+        "\tif !errors.As(err, &failed) || failed.Detail() == nil {{\n\t\treturn err\n\t}}"
+    );
+    line!(out, "\tdetail, invalid := Parse{base}(failed.Detail())");
+    line!(
+        out,
+        "\tif invalid != nil {{\n\t\treturn errors.Join(err, invalid)\n\t}}"
+    );
+    line!(
+        out,
+        "\treturn &outrigger.Failure[{owned}]{{Err: failed, Detail: {load}}}\n}}"
+    );
+    out
+}
+
+/// A fingerprint of 32 digits as bytes.
+fn bytes(fingerprint: &str) -> Option<[u8; 16]> {
+    let mut bytes = [0; 16];
+    if fingerprint.len() != 32 || !fingerprint.is_ascii() {
+        return None;
+    }
+    for (index, byte) in bytes.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(&fingerprint[2 * index..2 * index + 2], 16).ok()?;
+    }
+    Some(bytes)
+}

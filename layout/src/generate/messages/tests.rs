@@ -1,0 +1,193 @@
+//! What is refused, and what things are called. (`tests/archives` has a whole package,
+//! which Go's tests compile and run.)
+
+use super::*;
+use crate::schema::{Field, Method, Type, Variant, canonical, fingerprint, hex};
+
+fn leaf(size: u32, kind: Kind) -> Type {
+    Type {
+        size,
+        align: size.max(1),
+        kind,
+    }
+}
+
+fn structure(name: &str, path: &str, fields: &[(&str, u32, u32)]) -> Kind {
+    let field = |&(name, offset, type_number): &(&str, u32, u32)| Field {
+        name: name.to_owned(),
+        doc: String::new(),
+        offset,
+        type_number,
+    };
+    Kind::Struct {
+        name: name.to_owned(),
+        path: path.to_owned(),
+        doc: String::new(),
+        tuple: false,
+        fields: fields.iter().map(field).collect(),
+    }
+}
+
+/// A document with one method, from type 1 to type 2; type 0 is `()`.
+fn document(types: Vec<Type>) -> Document {
+    let method = Method {
+        name: "call".to_owned(),
+        doc: String::new(),
+        request: 1,
+        reply: 2,
+        error: None,
+        placement: "pool".to_owned(),
+        codecs: vec!["rkyv".to_owned()],
+        fingerprint: "0".repeat(32),
+    };
+    let service = Service {
+        name: "phone".to_owned(),
+        rust_name: "Phone".to_owned(),
+        doc: String::new(),
+        methods: vec![method],
+    };
+    let mut document = Document {
+        services: vec![service],
+        ..Document::default()
+    };
+    document.types = vec![leaf(0, Kind::Unit)];
+    document.types.extend(types);
+    let method = document.services[0].methods[0].clone();
+    let known = |number: u32| (number as usize) < document.types.len();
+    let mut children = document.types.iter().flat_map(|seen| seen.kind.children());
+    if children.all(known) {
+        let canonical = canonical(&document, &method);
+        document.services[0].methods[0].fingerprint = hex(&fingerprint(&canonical));
+    }
+    document
+}
+
+fn generated(types: Vec<Type>) -> Result<Vec<File>, Unsupported> {
+    let document = document(types);
+    package(&document, &document.services[0], "phone")
+}
+
+fn refusal(types: Vec<Type>) -> String {
+    generated(types).unwrap_err().to_string()
+}
+
+#[test]
+fn a_request_that_is_no_struct_is_refused_with_what_to_do_instead() {
+    let text = Type {
+        align: 4,
+        ..leaf(8, Kind::String)
+    };
+    assert_eq!(
+        refusal(vec![text, leaf(0, Kind::Unit)]),
+        "phone.call: request is String (must be a struct or an enum): \
+         put it in a struct marked with #[outrigger::message]"
+    );
+}
+
+#[test]
+fn what_an_archive_cannot_be_trusted_with_is_refused() {
+    let with_field = |kind: Kind| {
+        let fields = [("field", 0, 3)];
+        let message = leaf(8, structure("Message", "a::Message", &fields));
+        refusal(vec![message, leaf(0, Kind::Unit), leaf(8, kind)])
+    };
+    assert_eq!(
+        with_field(Kind::Vec { item: 0 }),
+        "Vec<()>: elements of size 0: send their number instead"
+    );
+    let nobody = Kind::Enum {
+        name: "Nobody".to_owned(),
+        path: "a::Nobody".to_owned(),
+        doc: String::new(),
+        variants: Vec::new(),
+    };
+    assert_eq!(
+        with_field(nobody),
+        "Nobody: an enum without variants has no values: use ()"
+    );
+    let fields = [("field", 0, 9)];
+    let message = leaf(8, structure("Message", "a::Message", &fields));
+    assert_eq!(
+        refusal(vec![message, leaf(0, Kind::Unit)]),
+        "invalid argument: schema: type 1 names type 9 (3 types)"
+    );
+}
+
+#[test]
+fn a_document_that_is_not_sound_is_refused() {
+    let nothing = || leaf(0, Kind::Unit);
+    let circle = leaf(8, structure("Circle", "a::Circle", &[("inside", 0, 1)]));
+    assert_eq!(
+        refusal(vec![circle, nothing()]),
+        "invalid argument: schema: type 1 contains itself"
+    );
+    let code = leaf(8, structure("A\nfunc init() {", "a", &[]));
+    assert!(refusal(vec![code, nothing()]).ends_with("letters, digits, _ : . - # only"));
+}
+
+#[test]
+fn types_of_one_name_are_told_apart_by_their_modules() {
+    let number = leaf(4, Kind::U32);
+    let first = leaf(4, structure("Point", "plane::Point", &[("x", 0, 3)]));
+    let second = leaf(4, structure("Point", "deep_space::Point", &[("x", 0, 3)]));
+    let files = generated(vec![first, second, number]).unwrap();
+    let (messages, client) = (&files[0].text, &files[1].text);
+    assert!(messages.contains("\ntype Point struct {\n\tX uint32\n}\n"));
+    assert!(messages.contains("\ntype DeepSpacePoint struct {\n\tX uint32\n}\n"));
+    let call = "Call(ctx context.Context, request *Point) (DeepSpacePointView, error) {";
+    assert!(client.contains(call), "{client}");
+}
+
+#[test]
+fn variants_do_not_take_the_names_of_what_belongs_to_their_enum() {
+    let variant = |name: &str, tag: u8, fields: Vec<Field>| Variant {
+        name: name.to_owned(),
+        doc: String::new(),
+        tag,
+        tuple: false,
+        fields,
+    };
+    let field = Field {
+        name: "0".to_owned(),
+        doc: String::new(),
+        offset: 4,
+        type_number: 3,
+    };
+    let choice = Kind::Enum {
+        name: "Choice".to_owned(),
+        path: "a::Choice".to_owned(),
+        doc: String::new(),
+        variants: vec![
+            variant("Tag", 0, vec![field.clone()]),
+            variant("A", 1, vec![field.clone()]),
+            variant("AView", 2, vec![field]),
+        ],
+    };
+    let choice = Type {
+        align: 4,
+        ..leaf(8, choice)
+    };
+    let files = generated(vec![choice, leaf(0, Kind::Unit), leaf(4, Kind::U32)]).unwrap();
+    let mut types: Vec<&str> = files[0]
+        .text
+        .lines()
+        .filter_map(|line| line.strip_prefix("type "))
+        .map(|rest| rest.split(' ').next().unwrap_or_default())
+        .collect();
+    let count = types.len();
+    types.sort_unstable();
+    types.dedup();
+    assert_eq!(types.len(), count);
+    assert!(types.contains(&"ChoiceTagVariant") && types.contains(&"ChoiceAViewVariant"));
+}
+
+#[test]
+fn a_service_without_messages_is_a_client_alone() {
+    let files = generated(vec![leaf(0, Kind::Unit), leaf(0, Kind::Unit)]).unwrap();
+    assert!(!files[0].text.contains("import"));
+    assert!(
+        files[1]
+            .text
+            .contains("func (c *Client) Call(ctx context.Context) error {")
+    );
+}

@@ -1,0 +1,345 @@
+//! What a document must be, wherever it came from: a file, another program, a server.
+
+use std::collections::BTreeSet;
+
+use crate::error::Error;
+use crate::limits::METHOD_NAME_MAX;
+use crate::schema::canonical::{canonical, fingerprint, hex};
+use crate::schema::document::{DOCUMENT_VERSION, Document, FORMAT, Field, Kind, Type};
+
+/// Most types of a document.
+const TYPES_MAX: usize = 4096;
+
+/// Most elements of a tuple.
+const TUPLE_MAX: usize = 8;
+
+impl Document {
+    /// Reads a document and checks it.
+    ///
+    /// ```
+    /// use outrigger_layout::{Code, schema::Document};
+    /// let text = serde_json::to_vec(&Document::default()).unwrap();
+    /// assert!(Document::read(&text).unwrap().services.is_empty());
+    /// assert_eq!(Document::read(b"{}").unwrap_err().code(), Code::SERIALIZATION);
+    /// ```
+    ///
+    /// # Errors
+    /// SERIALIZATION if it is no JSON of this form; as [`Document::check`].
+    pub fn read(text: &[u8]) -> Result<Self, Error> {
+        let document: Self = serde_json::from_slice(text)
+            .map_err(|error| Error::serialization(format!("schema: {error}")))?;
+        document.check()?;
+        Ok(document)
+    }
+
+    /// Checks that it is of this version, that each number names a type, that no
+    /// type contains itself, and that each fingerprint is of what it stands beside.
+    ///
+    /// ```
+    /// use outrigger_layout::{Code, schema::Document};
+    /// let newer = Document { version: 2, ..Document::default() };
+    /// assert_eq!(newer.check().unwrap_err().code(), Code::VERSION_MISMATCH);
+    /// ```
+    ///
+    /// # Errors
+    /// VERSION_MISMATCH for another version or format, INVALID_ARGUMENT for the
+    /// rest: what was seen, and what is allowed.
+    pub fn check(&self) -> Result<(), Error> {
+        if self.version != DOCUMENT_VERSION || self.format != FORMAT {
+            let (version, format) = (self.version, &self.format);
+            return Err(Error::with_details(
+                crate::code::Code::VERSION_MISMATCH,
+                &[&format!(
+                    "schema version {version}, format {format:?} (allowed: {DOCUMENT_VERSION}, \
+                     {FORMAT:?})"
+                )],
+            ));
+        }
+        let count = self.types.len();
+        if count > TYPES_MAX {
+            return Err(wrong(format!("{count} types (maximum {TYPES_MAX})")));
+        }
+        for (number, described) in self.types.iter().enumerate() {
+            for child in described.kind.children() {
+                self.check_number(child, &format!("type {number}"))?;
+            }
+            let align = described.align;
+            if ![1, 2, 4, 8, 16].contains(&align) || described.size % align != 0 {
+                let size = described.size;
+                let text = format!("type {number} with size {size}, alignment {align}");
+                return Err(wrong(text));
+            }
+        }
+        for (number, described) in self.types.iter().enumerate() {
+            self.check_fields(number, described)?;
+        }
+        self.check_tuples()?;
+        for children in [Self::by_value, Self::without_name] {
+            let mut marks = vec![Mark::New; count];
+            for number in 0..count as u32 {
+                self.check_ends(number, &mut marks, children)?;
+            }
+        }
+        self.check_methods()
+    }
+
+    /// Checks that each field lies inside its type, at its alignment.
+    fn check_fields(&self, number: usize, described: &Type) -> Result<(), Error> {
+        let fields: Vec<&Field> = match &described.kind {
+            Kind::Struct { fields, .. } | Kind::Tuple { fields } => fields.iter().collect(),
+            Kind::Enum { variants, .. } => variants
+                .iter()
+                .flat_map(|variant| &variant.fields)
+                .collect(),
+            _ => return Ok(()),
+        };
+        for field in fields {
+            let inner = &self.types[field.type_number as usize];
+            let end = u64::from(field.offset) + u64::from(inner.size);
+            if end > u64::from(described.size) || field.offset % inner.align != 0 {
+                let (name, offset, size) = (&field.name, field.offset, described.size);
+                return Err(wrong(format!(
+                    "type {number}: field {name} from {offset} to {end} in {size} bytes"
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    fn check_number(&self, number: u32, who: &str) -> Result<(), Error> {
+        let count = self.types.len();
+        if number as usize >= count {
+            return Err(wrong(format!("{who} names type {number} ({count} types)")));
+        }
+        Ok(())
+    }
+
+    /// Checks what the names of tuples promise: how many elements, and in order.
+    fn check_tuples(&self) -> Result<(), Error> {
+        for (number, described) in self.types.iter().enumerate() {
+            let Kind::Tuple { fields } = &described.kind else {
+                continue;
+            };
+            let count = fields.len();
+            if !(2..=TUPLE_MAX).contains(&count) {
+                let text = format!("type {number} is a tuple of {count} (2 to {TUPLE_MAX})");
+                return Err(wrong(text));
+            }
+            for (index, field) in fields.iter().enumerate() {
+                if field.name != index.to_string() {
+                    let name = &field.name;
+                    return Err(wrong(format!("element {index} is named {name:?}")));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn check_methods(&self) -> Result<(), Error> {
+        let mut names = BTreeSet::new();
+        for service in &self.services {
+            for method in &service.methods {
+                let name = format!("{}.{}", service.name, method.name);
+                if name.len() as u64 > METHOD_NAME_MAX {
+                    let len = name.len();
+                    let text = format!("method name of {len} bytes (maximum {METHOD_NAME_MAX})");
+                    return Err(wrong(text));
+                }
+                if !names.insert(name.clone()) {
+                    return Err(wrong(format!("two methods {name}")));
+                }
+                let roots = [Some(method.request), Some(method.reply), method.error];
+                for root in roots.into_iter().flatten() {
+                    self.check_number(root, &name)?;
+                }
+                let wanted = hex(&fingerprint(&canonical(self, method)));
+                if method.fingerprint != wanted {
+                    let seen = &method.fingerprint;
+                    return Err(wrong(format!(
+                        "{name} has fingerprint {seen}, not {wanted}"
+                    )));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The types that stand inside a type itself.
+    fn by_value(&self, number: u32) -> Vec<u32> {
+        match &self.types[number as usize].kind {
+            Kind::Vec { .. } | Kind::Box { .. } | Kind::BoxSlice { .. } => Vec::new(),
+            other => other.children(),
+        }
+    }
+
+    /// The types that the name of a type without a name is made of.
+    fn without_name(&self, number: u32) -> Vec<u32> {
+        match &self.types[number as usize].kind {
+            Kind::Struct { .. } | Kind::Enum { .. } => Vec::new(),
+            other => other.children(),
+        }
+    }
+
+    /// Fails if the walk from a type comes back to a type on its own path.
+    fn check_ends(
+        &self,
+        number: u32,
+        marks: &mut [Mark],
+        children: fn(&Self, u32) -> Vec<u32>,
+    ) -> Result<(), Error> {
+        match marks[number as usize] {
+            Mark::Done => return Ok(()),
+            Mark::OnPath => return Err(wrong(format!("type {number} contains itself"))),
+            Mark::New => marks[number as usize] = Mark::OnPath,
+        }
+        for child in children(self, number) {
+            self.check_ends(child, marks, children)?;
+        }
+        marks[number as usize] = Mark::Done;
+        Ok(())
+    }
+}
+
+/// How far the walk through a type is.
+#[derive(Clone, Copy)]
+enum Mark {
+    New,
+    OnPath,
+    Done,
+}
+
+fn wrong(text: String) -> Error {
+    Error::invalid_argument(format!("schema: {text}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schema::document::{Field, Method, Service, Type};
+
+    fn described(kind: Kind) -> Type {
+        Type {
+            size: 8,
+            align: 4,
+            kind,
+        }
+    }
+
+    fn document(types: Vec<Type>) -> Document {
+        let mut document = Document {
+            types,
+            ..Document::default()
+        };
+        let mut method = Method {
+            name: "m".to_owned(),
+            doc: String::new(),
+            request: 0,
+            reply: 0,
+            error: None,
+            placement: "inline".to_owned(),
+            codecs: vec!["rkyv".to_owned()],
+            fingerprint: String::new(),
+        };
+        if document.types.len() == 1 && document.types[0].kind == Kind::String {
+            method.fingerprint = hex(&fingerprint(&canonical(&document, &method)));
+        }
+        document.services.push(Service {
+            name: "s".to_owned(),
+            rust_name: "S".to_owned(),
+            doc: String::new(),
+            methods: vec![method],
+        });
+        document
+    }
+
+    fn refusal(document: &Document) -> String {
+        let text = serde_json::to_vec(document).unwrap();
+        Document::read(&text).unwrap_err().message().to_owned()
+    }
+
+    #[test]
+    fn a_good_document_is_read_and_a_changed_one_is_refused() {
+        let mut good = document(vec![described(Kind::String)]);
+        let text = serde_json::to_vec(&good).unwrap();
+        assert_eq!(Document::read(&text).unwrap(), good);
+        good.types[0].size = 12;
+        assert!(refusal(&good).contains("s.m has fingerprint"));
+        good.types[0].align = 3;
+        assert!(refusal(&good).ends_with("type 0 with size 12, alignment 3"));
+        good.version = 2;
+        assert!(refusal(&good).contains("schema version 2"));
+        assert!(Document::read(b"{}").is_err());
+    }
+
+    #[test]
+    fn methods_of_one_name_and_fields_outside_their_type_are_refused() {
+        let mut twice = document(vec![described(Kind::String)]);
+        let method = twice.services[0].methods[0].clone();
+        twice.services[0].methods.push(method.clone());
+        assert!(refusal(&twice).ends_with("two methods s.m"));
+        twice.services[0].methods[1].name = "n".repeat(254);
+        assert!(refusal(&twice).ends_with("method name of 256 bytes (maximum 255)"));
+        let field = |offset| Field {
+            name: "f".to_owned(),
+            doc: String::new(),
+            offset,
+            type_number: 1,
+        };
+        for (offset, text) in [
+            (4, "from 4 to 12 in 8 bytes"),
+            (2, "from 2 to 10 in 8 bytes"),
+        ] {
+            let outside = document(vec![
+                described(Kind::Struct {
+                    name: "S".to_owned(),
+                    path: "S".to_owned(),
+                    doc: String::new(),
+                    tuple: false,
+                    fields: vec![field(offset)],
+                }),
+                described(Kind::String),
+            ]);
+            assert!(refusal(&outside).ends_with(text), "{}", refusal(&outside));
+        }
+    }
+
+    #[test]
+    fn numbers_that_name_nothing_or_lead_back_are_refused() {
+        let outside = document(vec![described(Kind::Vec { item: 1 })]);
+        assert!(refusal(&outside).ends_with("type 0 names type 1 (1 types)"));
+        let nested = document(vec![described(Kind::Vec { item: 0 })]);
+        assert!(refusal(&nested).ends_with("type 0 contains itself"));
+        let field = Field {
+            name: "f".to_owned(),
+            doc: String::new(),
+            offset: 0,
+            type_number: 0,
+        };
+        let inside = document(vec![described(Kind::Struct {
+            name: "S".to_owned(),
+            path: "S".to_owned(),
+            doc: String::new(),
+            tuple: false,
+            fields: vec![field],
+        })]);
+        assert!(refusal(&inside).ends_with("type 0 contains itself"));
+    }
+
+    #[test]
+    fn a_tuple_has_two_to_eight_numbered_elements() {
+        let element = |name: &str| Field {
+            name: name.to_owned(),
+            doc: String::new(),
+            offset: 0,
+            type_number: 1,
+        };
+        let tuple = |names: &[&str]| {
+            let fields = names.iter().map(|name| element(name)).collect();
+            document(vec![described(Kind::Tuple { fields }), described(Kind::U8)])
+        };
+        assert!(refusal(&tuple(&["0"])).ends_with("type 0 is a tuple of 1 (2 to 8)"));
+        assert!(refusal(&tuple(&["0"; 9])).ends_with("type 0 is a tuple of 9 (2 to 8)"));
+        assert!(refusal(&tuple(&["0", "x"])).ends_with("element 1 is named \"x\""));
+        assert!(refusal(&tuple(&["0", "1"])).contains("s.m has fingerprint"));
+    }
+}

@@ -1,0 +1,20 @@
+//! What messages look like: types and services as data that both languages share.
+//!
+//! ```text
+//!   #[outrigger::message] ─▶ Node (static) ─▶ Document (JSON) ─▶ Go package
+//!                                               │
+//!                                               └─▶ canonical text ─▶ fingerprint
+//! ```
+
+pub mod canonical;
+mod check;
+pub mod collect;
+pub mod document;
+pub mod node;
+
+pub use canonical::{
+    Difference, UNTYPED, canonical, fingerprint, first_difference, hex, type_name,
+};
+pub use collect::{MethodNode, ServiceNode};
+pub use document::{Document, Field, Kind, Method, Service, Type, Variant};
+pub use node::{Node, Schema};

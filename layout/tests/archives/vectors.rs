@@ -1,0 +1,196 @@
+//! The golden vectors: archives that rkyv wrote, and what rkyv says to mutants.
+
+use std::fmt::Write;
+
+use outrigger_layout::message::{ArchiveChecker, access};
+use rkyv::api::high::HighSerializer;
+use rkyv::bytecheck::CheckBytes;
+use rkyv::rancor::{BoxedError, Error, Failure};
+use rkyv::ser::allocator::ArenaHandle;
+use rkyv::util::AlignedVec;
+use rkyv::{Archive, Archived, Portable, Serialize};
+
+use crate::fixture::*;
+use crate::sample::{Sample, Source, mutant};
+
+/// How many mutants of each archive are judged.
+const MUTANTS: usize = 1024;
+
+/// How many values of each type are made at random.
+const RANDOM: u64 = 4;
+
+/// One archive.
+pub(crate) struct Vector {
+    type_name: &'static str,
+    name: String,
+    archive: Vec<u8>,
+    /// Whether rkyv accepts it.
+    valid: bool,
+    /// Bit by bit, from the lowest of each byte: whether rkyv accepts each mutant.
+    verdicts: Vec<u8>,
+}
+
+/// The vectors of all types.
+pub(crate) fn all() -> Vec<Vector> {
+    let mut vectors = Vec::new();
+    by_hand(&mut vectors);
+    deep(&mut vectors);
+    macro_rules! random {
+        ($($kind:ident)*) => {
+            $(for seed in 0..RANDOM {
+                let budget = if seed == 0 { 0 } else { 48 };
+                let value = $kind::sample(&mut Source::new(vectors.len() as u64, budget));
+                add(&mut vectors, stringify!($kind), &format!("random {seed}"), &value);
+            })*
+        };
+    }
+    random! {
+        Scalars Point Pair Meters Empty Color Shape Texts Lists Options Arrays Tree Chain
+        Expression Awkward Compound Item Order Client PointView Kitchen
+        Tuples Results Times Wides Boxes
+    }
+    vectors
+}
+
+/// Values that the Go test writes out, too.
+fn by_hand(vectors: &mut Vec<Vector>) {
+    let (short, long) = ("eight by".to_owned(), "nine byte".to_owned());
+    let scalars = Scalars {
+        flag: true,
+        letter: '€',
+        a: 1,
+        b: 2,
+        c: 3,
+        d: u64::MAX,
+        e: -5,
+        f: -6,
+        g: -7,
+        h: i64::MIN,
+        i: 1.5,
+        j: -2.25,
+    };
+    add(vectors, "Scalars", "by hand", &scalars);
+    let at = Point { x: -1, y: 2 };
+    let tagged = Shape::Tagged {
+        name: long.clone(),
+        color: Color::DeepBlue,
+        at: at.clone(),
+        letter: 'x',
+    };
+    add(vectors, "Shape", "by hand", &tagged);
+    let texts = Texts {
+        short: short.clone(),
+        long: "a".repeat(300),
+        names: vec![String::new(), long.clone(), short.clone()],
+        maybe: Some(long.clone()),
+        boxed: Box::new("in a box, far away".to_owned()),
+        pair: [short, "b".repeat(64)],
+        nested: vec![None, Some("c".repeat(63))],
+    };
+    add(vectors, "Texts", "by hand", &texts);
+    let leaf = |value| Tree {
+        value,
+        children: Vec::new(),
+    };
+    let inner = Tree {
+        value: 2,
+        children: vec![leaf(3), leaf(4)],
+    };
+    add(
+        vectors,
+        "Tree",
+        "by hand",
+        &Tree {
+            value: 1,
+            children: vec![inner, leaf(5)],
+        },
+    );
+    let options = Options {
+        number: Some(7),
+        flag: Some(false),
+        point: Some(at.clone()),
+        nested: Some(None),
+        list: Some(vec![1, 2, 3]),
+        lists: Some(vec![vec![4], vec![]]),
+        shape: Some(tagged),
+        color: Some(Color::Red),
+        boxed: Some(Box::new(at)),
+        empty: Some(Empty {}),
+        unit: Some(()),
+        array: Some([1, -2, 3]),
+    };
+    add(vectors, "Options", "by hand", &options);
+}
+
+/// Chains of pointers about as deep as is allowed.
+fn deep(vectors: &mut Vec<Vector>) {
+    for links in [60, 61, 62, 63, 64, 100] {
+        for name in ["", "not in line"] {
+            let name = name.to_owned();
+            let mut chain = Chain { name, next: None };
+            for _ in 0..links {
+                chain = Chain {
+                    name: String::new(),
+                    next: Some(Box::new(chain)),
+                };
+            }
+            add(vectors, "Chain", &format!("{links} links"), &chain);
+        }
+    }
+}
+
+fn add<T>(vectors: &mut Vec<Vector>, type_name: &'static str, name: &str, value: &T)
+where
+    T: Archive + for<'a> Serialize<HighSerializer<AlignedVec, ArenaHandle<'a>, Error>>,
+    Archived<T>: Portable
+        + for<'b> CheckBytes<ArchiveChecker<'b, Failure>>
+        + for<'b> CheckBytes<ArchiveChecker<'b, BoxedError>>,
+{
+    let archive = rkyv::to_bytes::<Error>(value).expect("a value that archives");
+    let valid = access::<Archived<T>>(&archive).is_ok();
+    let mut source = Source::new(vectors.len() as u64, 0);
+    let mut verdicts = vec![0; MUTANTS / 8];
+    for index in 0..MUTANTS {
+        let mut aligned = AlignedVec::<16>::new();
+        aligned.extend_from_slice(&mutant(&mut source, &archive));
+        let accepted = access::<Archived<T>>(&aligned).is_ok();
+        verdicts[index / 8] |= u8::from(accepted) << (index % 8);
+    }
+    let (name, archive) = (name.to_owned(), archive.to_vec());
+    vectors.push(Vector {
+        type_name,
+        name,
+        archive,
+        valid,
+        verdicts,
+    });
+}
+
+/// The vectors as JSON, one on a line.
+pub(crate) fn to_json(vectors: &[Vector]) -> String {
+    let mut text = String::from("[\n");
+    for (index, vector) in vectors.iter().enumerate() {
+        let Vector {
+            type_name,
+            name,
+            valid,
+            ..
+        } = vector;
+        let (archive, verdicts) = (hex(&vector.archive), hex(&vector.verdicts));
+        let end = if index + 1 == vectors.len() { "" } else { "," };
+        let _ = writeln!(
+            text,
+            "{{\"type\": \"{type_name}\", \"name\": \"{name}\", \"valid\": {valid}, \
+             \"hex\": \"{archive}\", \"verdicts\": \"{verdicts}\"}}{end}"
+        );
+    }
+    text.push_str("]\n");
+    text
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}

@@ -1,0 +1,55 @@
+//! `outrigger gen go`.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Subcommand};
+use outrigger::{Error, generate};
+
+use crate::source;
+
+/// What can be generated.
+#[derive(Subcommand)]
+pub(crate) enum Generate {
+    /// Write a Go package for each service: messages, and a client.
+    Go(GoArgs),
+}
+
+#[derive(Args)]
+pub(crate) struct GoArgs {
+    /// A sidecar binary, a JSON file, or unix:///path of a running server.
+    #[arg(long, value_name = "SOURCE")]
+    from: String,
+    /// Folder of the packages; each gets a folder in it with the service's name.
+    #[arg(long, value_name = "FOLDER", default_value = ".")]
+    out: PathBuf,
+    /// Only this service; may be given several times.
+    #[arg(long, value_name = "NAME")]
+    service: Vec<String>,
+    /// Write nothing; fail if a file is not what would be written.
+    #[arg(long)]
+    check: bool,
+}
+
+/// How long a running server may take for its schema.
+const SERVER_WAIT_MAX: Duration = Duration::from_secs(10);
+
+/// Generates, and says which files were written.
+///
+/// # Errors
+/// As `source::read` and `generate::go`; INVALID_ARGUMENT for a file that is stale,
+/// or cannot be written.
+pub(crate) fn run(what: &Generate) -> Result<String, Error> {
+    let Generate::Go(args) = what;
+    let document = source::read(&args.from, SERVER_WAIT_MAX)?;
+    let mut report = String::new();
+    for file in generate::go(&document, &args.service)? {
+        if args.check {
+            file.check(&args.out)?;
+        } else {
+            let path = file.write(&args.out)?;
+            report.push_str(&format!("wrote {}\n", path.display()));
+        }
+    }
+    Ok(report)
+}

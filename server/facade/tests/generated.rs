@@ -1,0 +1,72 @@
+//! The Go packages of the testbed's services, which the Go client's tests use, are
+//! what would be generated today. `OUTRIGGER_REWRITE=1` writes them.
+
+use std::path::Path;
+
+use outrigger::{Server, generate};
+
+#[allow(dead_code, reason = "here are its services")]
+#[path = "../examples/testbed/kitchen.rs"]
+mod kitchen;
+#[allow(dead_code, reason = "here are its services")]
+#[path = "../examples/testbed/timers.rs"]
+mod timers;
+
+#[test]
+fn the_go_packages_of_the_testbed_are_fresh() {
+    let builder = Server::builder()
+        .service(kitchen::KitchensServer::new(kitchen::Cook))
+        .service(timers::TimersServer::new(timers::Talking::default()));
+    // A type's path, which tells types of one name apart, is no part of the Go.
+    let schema = builder.registry().schema();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../client-go/internal");
+    if std::env::var_os("OUTRIGGER_REWRITE").is_some() {
+        generate::write_go(&schema, &folder).expect("it can be written");
+    }
+    generate::check_go(&schema, &folder).expect("OUTRIGGER_REWRITE=1 cargo test writes it");
+}
+
+#[test]
+fn two_types_of_one_name_and_path_are_two() {
+    #[allow(dead_code, reason = "only the schema is looked at")]
+    mod small {
+        pub(super) fn schema() -> &'static outrigger::__private::schema::ServiceNode {
+            use outrigger::{Archived, Error};
+            #[outrigger::message]
+            struct Item {
+                value: u8,
+            }
+            #[outrigger::service]
+            trait Small {
+                fn take(&self, request: &Archived<Item>) -> Result<(), Error>;
+            }
+            SmallClient::SCHEMA
+        }
+        pub(super) fn other() -> &'static outrigger::__private::schema::ServiceNode {
+            use outrigger::{Archived, Error};
+            #[outrigger::message]
+            struct Item {
+                value: u64,
+            }
+            #[outrigger::service]
+            trait Other {
+                fn take(&self, request: &Archived<Item>) -> Result<(), Error>;
+            }
+            OtherClient::SCHEMA
+        }
+    }
+    let methods = [small::schema(), small::other()].map(|service| &service.methods[0]);
+    let document = generate::Document::of(methods);
+    document.check().expect("it is sound");
+    let fingerprints = document
+        .services
+        .iter()
+        .map(|service| &service.methods[0].fingerprint);
+    let [first, second] = <[&String; 2]>::try_from(fingerprints.collect::<Vec<_>>()).unwrap();
+    assert_ne!(first, second);
+    let sizes = document
+        .services
+        .iter()
+        .map(|service| document.types[service.methods[0].request as usize].size);
+    assert_eq!(sizes.collect::<Vec<_>>(), [8, 1], "other, small");
+}

@@ -1,0 +1,8 @@
+//! Borrowed data.
+
+#[outrigger::message]
+struct Name {
+    text: &'static str,
+}
+
+fn main() {}
