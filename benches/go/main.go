@@ -52,6 +52,12 @@ func callsOf(ctx context.Context, name, at string) ([]measure.Call, error) {
 		return session(background, at, outrigger.WaitHybrid, 1)
 	case "go-inflight-64":
 		return session(background, at, outrigger.WaitSpin, inFlight)
+	case "go-typed-spin":
+		return typed(background, at, outrigger.WaitSpin)
+	case "go-typed-hybrid":
+		return typed(background, at, outrigger.WaitHybrid)
+	case "rkyv-encode-go":
+		return encode(), nil
 	case "unix-free", "unix-two-cpus":
 		return socket(at)
 	}

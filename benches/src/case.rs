@@ -54,6 +54,7 @@ pub fn cases() -> Vec<Case> {
     const HYBRID: Option<&[&str]> = Some(&["sidecar", "--wait", "hybrid"]);
     const RUST_SPIN: Driver = Rust(&["echo", "--wait", "spin"]);
     const RUST_HYBRID: Driver = Rust(&["echo", "--wait", "hybrid"]);
+    const RUST_TYPED: Driver = Rust(&["typed", "--wait", "spin"]);
     const UNIX: Option<&[&str]> = Some(&["unix-echo"]);
     const RAW_SYNC: Option<&[&str]> = Some(&["raw-sync-echo"]);
     #[rustfmt::skip]
@@ -65,6 +66,11 @@ pub fn cases() -> Vec<Case> {
         ("go-echo-hybrid",   Go,                  HYBRID,   TwoThreads),
         ("rust-echo-spin",   RUST_SPIN,           SPIN,     TwoThreads),
         ("rust-echo-hybrid", RUST_HYBRID,         HYBRID,   TwoThreads),
+        ("go-typed-spin",    Go,                  SPIN,     TwoThreads),
+        ("go-typed-hybrid",  Go,                  HYBRID,   TwoThreads),
+        ("rust-typed-spin",  RUST_TYPED,          SPIN,     TwoThreads),
+        ("rkyv-encode-go",   Go,                  None,     Free),
+        ("rkyv-access-rust", Rust(&["access"]),   None,     Free),
         ("unix-free",        Go,                  UNIX,     Free),
         ("unix-two-cpus",    Go,                  UNIX,     TwoCpus),
         ("cgo-noop",         Cgo,                 None,     Free),

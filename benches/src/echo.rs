@@ -7,6 +7,7 @@ use outrigger_client::Client;
 use outrigger_server::{Policy, Server};
 
 use crate::slice::{Caller, PAYLOAD_LEN, Payload};
+use crate::typed::{Mirror, TicksServer};
 
 /// The method all product cases call; every server has it.
 pub const METHOD: &str = "outrigger.echo";
@@ -41,13 +42,14 @@ impl Caller for Session {
     }
 }
 
-/// Serves the built-in methods at `path` until this process ends. `ready` runs
+/// Serves the built-in methods and `ticks` at `path` until this process ends. `ready` runs
 /// when clients may connect.
 ///
 /// # Errors
 /// The server's.
 pub fn serve(path: &Path, policy: Policy, ready: impl FnOnce()) -> Result<(), String> {
-    let server = Server::builder().wait(policy).bind(path);
+    let builder = Server::builder().service(TicksServer::new(Mirror));
+    let server = builder.wait(policy).bind(path);
     let server = server.map_err(|error| error.to_string())?;
     ready();
     server.run().map_err(|error| error.to_string())

@@ -36,4 +36,5 @@ pub mod role;
 pub mod rounds;
 pub mod settings;
 pub mod slice;
+pub mod typed;
 pub mod unix;

@@ -115,11 +115,18 @@ impl<'a> Report<'a> {
             ratio("unix-two-cpus", echo),
             |x| x >= 50.0,
         );
+        line(
+            "go-typed-spin p50 <= 2 x floor",
+            ratio("go-typed-spin", FLOOR),
+            |x| x <= 2.0,
+        );
         let none: fn(f64) -> bool = |allocs| allocs < NO_ALLOCS;
         for (promise, case) in [
             ("0 allocations per CallInto, both sides", echo),
             ("the same under a cancellable context", "go-echo-context"),
             ("the same from Rust", "rust-echo-spin"),
+            ("0 allocations per typed call, both sides", "go-typed-spin"),
+            ("the same from Rust, typed", "rust-typed-spin"),
         ] {
             line(promise, self.row(case).map(|row| row.allocs_per_op), none);
         }

@@ -23,7 +23,7 @@ use crate::counting::allocations;
 use crate::machine::pin;
 use crate::raw_sync_event::Pair;
 use crate::slice::{Slice, measure};
-use crate::{echo, floor, unix};
+use crate::{echo, floor, typed, unix};
 
 /// What a child process does.
 #[derive(Clone, Debug, Subcommand)]
@@ -42,13 +42,27 @@ pub enum Role {
         #[arg(long)]
         cpu: Option<usize>,
     },
+    /// Driver: calls of `ticks.reflect` through its generated client.
+    Typed {
+        /// How the caller waits.
+        #[arg(long)]
+        wait: WaitArg,
+        /// The sidecar's socket.
+        #[arg(long)]
+        at: PathBuf,
+        /// Where the calling thread stays [default: anywhere].
+        #[arg(long)]
+        cpu: Option<usize>,
+    },
+    /// Driver: an archive validated and read, without any call.
+    Access,
     /// Driver: a shared_memory segment and raw_sync events.
     RawSync {
         /// The file that names the segment.
         #[arg(long)]
         at: PathBuf,
     },
-    /// Peer: a sidecar with the built-in methods.
+    /// Peer: a sidecar with the built-in methods and `ticks`.
     Sidecar {
         /// How the poller waits.
         #[arg(long)]
@@ -85,6 +99,16 @@ impl Role {
                 // stays free.
                 cpu.map_or(Ok(()), pin)?;
                 drive(|length| measure(&mut session, length))
+            }
+            Self::Typed { wait, at, cpu } => {
+                let mut session = typed::Session::connect(at, (*wait).into())?;
+                // As for echo.
+                cpu.map_or(Ok(()), pin)?;
+                drive(|length| measure(&mut session, length))
+            }
+            Self::Access => {
+                let mut access = typed::Access::default();
+                drive(|length| measure(&mut access, length))
             }
             Self::RawSync { at } => {
                 let mut pair = Pair::open(at)?;
