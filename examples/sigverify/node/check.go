@@ -38,18 +38,18 @@ func compare(expected result, valid bool) outcome {
 
 // check puts every vector of a suite to the sidecar once, in order, and reports
 // each disagreement as it is found.
-func check(ctx context.Context, verify verifyFunc, from suite, log io.Writer) (tally, error) {
+func check(ctx context.Context, by route, from suite, log io.Writer) (tally, error) {
 	var counts tally
 	for _, v := range from.vectors {
-		reply, err := verify(ctx, &v.request)
+		answer, err := by.verify(ctx, &v.request)
 		if err != nil {
-			return counts, fmt.Errorf("%s vector %d: %w", from.file, v.id, err)
+			return counts, fmt.Errorf("%s vector %d over %s: %w", from.file, v.id, by.codec, err)
 		}
-		found := compare(v.result, reply.Valid)
+		found := compare(v.result, answer.valid)
 		counts.add(found)
 		if found == disagrees {
-			fmt.Fprintf(log, "%s vector %d (%s) is %s; the sidecar says valid=%t %s\n",
-				from.file, v.id, v.comment, v.result, reply.Valid, reply.Reason)
+			fmt.Fprintf(log, "%s vector %d (%s) is %s; the sidecar says over %s valid=%t %s\n",
+				from.file, v.id, v.comment, v.result, by.codec, answer.valid, answer.reason)
 		}
 	}
 	return counts, nil

@@ -6,17 +6,22 @@ import (
 	"io"
 	"strings"
 	"testing"
+
+	"github.com/outrigger-ipc/outrigger/examples/sigverify/node/sigverify"
 )
 
+// fake is a route to a verifier that is a function.
+func fake(verify verifyFunc) route { return route{"pigeon", verify} }
+
 // answer is a verifier that says the same to everything.
-func answer(valid bool) verifyFunc {
-	return func(context.Context, *verifyRequest) (verifyReply, error) {
-		return verifyReply{Valid: valid, Reason: "because"}, nil
-	}
+func answer(valid bool) route {
+	return fake(func(context.Context, *sigverify.VerifyRequest) (verdict, error) {
+		return verdict{valid, "because"}, nil
+	})
 }
 
 // mixed is one vector of each result.
-var mixed = suite{"mixed.json", ed25519, []vector{
+var mixed = suite{"mixed.json", []vector{
 	{id: 1, result: resultValid}, {id: 2, result: resultInvalid},
 	{id: 3, result: resultAcceptable, comment: "old"},
 }}
@@ -33,7 +38,8 @@ func TestCheckCountsAcceptableApart(t *testing.T) {
 func TestCheckNamesTheVectorThatDisagrees(t *testing.T) {
 	var log strings.Builder
 	_, _ = check(t.Context(), answer(false), mixed, &log)
-	const want = "mixed.json vector 1 () is valid; the sidecar says valid=false because\n"
+	const want = "mixed.json vector 1 () is valid; " +
+		"the sidecar says over pigeon valid=false because\n"
 	if log.String() != want {
 		t.Fatalf("%q, want %q", log.String(), want)
 	}
@@ -41,9 +47,9 @@ func TestCheckNamesTheVectorThatDisagrees(t *testing.T) {
 
 func TestFailedCallIsNotAVerdict(t *testing.T) {
 	broken := errors.New("broken")
-	fail := func(context.Context, *verifyRequest) (verifyReply, error) {
-		return verifyReply{}, broken
-	}
+	fail := fake(func(context.Context, *sigverify.VerifyRequest) (verdict, error) {
+		return verdict{}, broken
+	})
 	if _, err := check(t.Context(), fail, mixed, io.Discard); !errors.Is(err, broken) {
 		t.Errorf("check: %v", err)
 	}
@@ -51,7 +57,10 @@ func TestFailedCallIsNotAVerdict(t *testing.T) {
 		t.Errorf("load: %v", err)
 	}
 	signed := mixed
-	signed.vectors = []vector{{result: resultValid, request: verifyRequest{Signature: hexBytes{0}}}}
+	request := sigverify.VerifyRequest{
+		Algorithm: sigverify.AlgorithmEcdsaP256Sha256, Signature: []byte{0},
+	}
+	signed.vectors = []vector{{result: resultValid, request: request}}
 	if _, err := control(t.Context(), fail, signed); !errors.Is(err, broken) {
 		t.Errorf("control: %v", err)
 	}

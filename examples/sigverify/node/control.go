@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"slices"
+
+	"github.com/outrigger-ipc/outrigger/examples/sigverify/node/sigverify"
 )
 
 // A check that never fails proves nothing. So the control run spoils every
@@ -29,18 +31,19 @@ const ed25519LowByte = 32
 // control puts every valid vector, spoiled, to the sidecar and counts the
 // outcomes: each disagreement is a detected flip, each agreement an undetected
 // one.
-func control(ctx context.Context, verify verifyFunc, from suite) (tally, error) {
+func control(ctx context.Context, by route, from suite) (tally, error) {
 	var counts tally
 	for _, v := range from.vectors {
 		if v.result != resultValid {
 			continue // a spoiled invalid signature stays invalid and shows nothing
 		}
 		spoiled := spoil(v)
-		reply, err := verify(ctx, &spoiled.request)
+		answer, err := by.verify(ctx, &spoiled.request)
 		if err != nil {
-			return counts, fmt.Errorf("%s vector %d, flipped: %w", from.file, v.id, err)
+			return counts, fmt.Errorf("%s vector %d, flipped, over %s: %w",
+				from.file, v.id, by.codec, err)
 		}
-		counts.add(compare(spoiled.result, reply.Valid))
+		counts.add(compare(spoiled.result, answer.valid))
 	}
 	return counts, nil
 }
@@ -51,7 +54,7 @@ func control(ctx context.Context, verify verifyFunc, from suite) (tally, error) 
 func spoil(v vector) vector {
 	signature := slices.Clone(v.request.Signature)
 	lowByte := len(signature) - 1 // DER is big-endian and ends with s
-	if v.request.Algorithm == ed25519 {
+	if v.request.Algorithm == sigverify.AlgorithmEd25519 {
 		lowByte = ed25519LowByte
 	}
 	signature[lowByte] ^= flippedBit

@@ -1,8 +1,11 @@
 package main
 
 import (
+	"context"
 	"testing"
 	"time"
+
+	"github.com/outrigger-ipc/outrigger/examples/sigverify/node/sigverify"
 )
 
 func TestLoadComparesEveryVerdict(t *testing.T) {
@@ -14,6 +17,20 @@ func TestLoadComparesEveryVerdict(t *testing.T) {
 	}
 	if found.counts.disagree == 0 || found.counts.acceptable == 0 {
 		t.Fatalf("%+v", found.counts)
+	}
+}
+
+// litter is what a wasteful verifier allocates.
+var litter []byte
+
+func TestAllocationsOfTheVerifierAreCounted(t *testing.T) {
+	wasteful := fake(func(context.Context, *sigverify.VerifyRequest) (verdict, error) {
+		litter = make([]byte, 64)
+		return verdict{}, nil
+	})
+	found, err := load(t.Context(), wasteful, mixed.vectors, 1, 1)
+	if err != nil || found.allocationsPerCall() < 1 {
+		t.Fatalf("%v a call, %v", found.allocationsPerCall(), err)
 	}
 }
 

@@ -6,14 +6,22 @@
 //	                        │        │        │
 //	                        └────────┴────────┴──▶ verifyFunc ═ Outrigger ═ sidecar
 //
-// All of Outrigger that it needs stands in [connect].
+// All of Outrigger that it needs stands in [connect] and in codec.go. The package
+// sigverify is made from the sidecar, which tells what its messages are; build
+// both commands before
+//
+//	cargo build --release -p outrigger -p outrigger-example-sigverify
 package main
+
+//go:generate -command outrigger ../../../target/release/outrigger
+//go:generate outrigger gen go --from ../../../target/release/sigverify-sidecar
 
 import (
 	"context"
 	"errors"
 	"flag"
 	"fmt"
+	"log/slog"
 	"os"
 	"os/signal"
 	"syscall"
@@ -23,8 +31,8 @@ import (
 	"github.com/outrigger-ipc/outrigger/client-go"
 )
 
-// dialTimeout is how long the sidecar has to accept us.
-const dialTimeout = 5 * time.Second
+// connectTimeout is how long the sidecar has to start and to accept us.
+const connectTimeout = 10 * time.Second
 
 func main() {
 	opts, err := parseOptions(os.Args[1:])
@@ -35,6 +43,7 @@ func main() {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal ends us at once
 
 	found, err := run(ctx, opts)
 	if err != nil {
@@ -48,67 +57,74 @@ func main() {
 	}
 }
 
-// run reads the vectors, connects, and goes through the stages.
+// run reads the vectors, connects, and goes through the stages. When it returns,
+// a sidecar that it started has ended.
 func run(ctx context.Context, opts options) (*report, error) {
 	suites, err := loadSuites(wycheproof.TestVectors)
 	if err != nil {
 		return nil, err
 	}
-	verify, hangUp, err := connect(ctx, opts.socket)
+	conn, err := connect(ctx, opts)
 	if err != nil {
 		return nil, err
 	}
-	defer hangUp()
-	return stages(ctx, verify, suites, opts)
+	defer conn.Close()
+	return stages(ctx, routes(conn, opts.codecs), suites, opts)
 }
 
-// connect opens a session with the sidecar and returns its verifier.
-func connect(ctx context.Context, socket string) (verify verifyFunc, hangUp func(), err error) {
-	dialCtx, cancel := context.WithTimeout(ctx, dialTimeout)
+// connect starts a sidecar of our own, or opens a session with one that runs.
+func connect(ctx context.Context, opts options) (*outrigger.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
-	conn, err := outrigger.Dial(dialCtx, "unix://"+socket)
-	if err != nil {
-		return nil, nil, err
+	log := outrigger.WithLogger(slog.Default()) // also of what the sidecar says
+	if opts.sidecar != "" {
+		return outrigger.Spawn(ctx, opts.sidecar, nil, log)
 	}
-	verify = func(ctx context.Context, request *verifyRequest) (reply verifyReply, err error) {
-		err = conn.CallJSON(ctx, method, request, &reply)
-		return reply, err
-	}
-	return verify, func() { _ = conn.Close() }, nil
+	return outrigger.Dial(ctx, "unix://"+opts.socket, log)
 }
 
 // stages is the demo: check every vector, time them all, then control the
-// checker.
+// checker. In each stage all routes take their turn, so that what else the
+// machine does meets all of them.
 func stages(
-	ctx context.Context, verify verifyFunc, suites []suite, opts options,
+	ctx context.Context, ways []route, suites []suite, opts options,
 ) (*report, error) {
-	found := &report{suites: suites}
+	found := &report{suites: suites, codecs: make([]findings, len(ways))}
 	var all []vector
 	for _, from := range suites {
-		progress("checking %d vectors of %s", len(from.vectors), from.file)
-		counts, err := check(ctx, verify, from, os.Stderr)
-		if err != nil {
-			return nil, err
-		}
-		found.checks = append(found.checks, counts)
 		all = append(all, from.vectors...)
 	}
-	for _, goroutines := range opts.goroutines {
-		progress("timing all %d vectors, over and over, for %v, goroutines: %d",
-			len(all), opts.duration, goroutines)
-		measured, err := load(ctx, verify, all, goroutines, opts.duration)
-		if err != nil {
-			return nil, err
+	for index, by := range ways {
+		found.codecs[index].codec = by.codec
+		for _, from := range suites {
+			progress("checking %d vectors of %s over %s", len(from.vectors), from.file, by.codec)
+			counts, err := check(ctx, by, from, os.Stderr)
+			if err != nil {
+				return nil, err
+			}
+			found.codecs[index].checks = append(found.codecs[index].checks, counts)
 		}
-		found.timings = append(found.timings, measured)
 	}
-	for _, from := range suites {
-		progress("control: flipping one bit of each valid signature of %s", from.file)
-		counts, err := control(ctx, verify, from)
-		if err != nil {
-			return nil, err
+	for _, goroutines := range opts.goroutines {
+		for index, by := range ways {
+			progress("timing all %d vectors, over and over, for %v over %s, goroutines: %d",
+				len(all), opts.duration, by.codec, goroutines)
+			measured, err := load(ctx, by, all, goroutines, opts.duration)
+			if err != nil {
+				return nil, err
+			}
+			found.codecs[index].timings = append(found.codecs[index].timings, measured)
 		}
-		found.control.merge(counts)
+	}
+	for index, by := range ways {
+		progress("control: flipping one bit of each valid signature, over %s", by.codec)
+		for _, from := range suites {
+			counts, err := control(ctx, by, from)
+			if err != nil {
+				return nil, err
+			}
+			found.codecs[index].control.merge(counts)
+		}
 	}
 	return found, nil
 }

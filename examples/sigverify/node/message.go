@@ -1,43 +1,51 @@
 package main
 
 import (
-	"context"
 	"encoding/hex"
+
+	"github.com/outrigger-ipc/outrigger/examples/sigverify/node/sigverify"
 )
 
-// What node and sidecar say to each other. Its mirror is
-// sidecar/src/message.rs.
+// What node and sidecar say to each other over JSON: the same messages as in the
+// generated package, with bytes as hex. Their mirror is sidecar/src/message.rs,
+// and no machine compares the two. That is one reason for archives.
 //
 //	request  {"algorithm": "ed25519", "key": "7d4d…", "message": "78", "signature": "d807…"}
 //	reply    {"valid": true, "reason": ""}
 
-// method is the name under which the sidecar registered its handler.
+// method is the name under which the sidecar serves it.
 const method = "sigverify.verify"
 
-// The algorithms that the sidecar knows.
-const (
-	ed25519              = "ed25519"
-	ecdsaP256SHA256      = "ecdsa-p256-sha256"
-	ecdsaSecp256k1SHA256 = "ecdsa-secp256k1-sha256"
-)
-
-// verifyRequest asks: did the owner of Key sign Message?
-type verifyRequest struct {
-	Algorithm string   `json:"algorithm"`
-	Key       hexBytes `json:"key"`       // Ed25519: 32 bytes; ECDSA: a SEC1 point
-	Message   hexBytes `json:"message"`   // the message itself, not its digest
-	Signature hexBytes `json:"signature"` // Ed25519: R and S, 64 bytes; ECDSA: DER
+// jsonAlgorithms are the names that the algorithms have in JSON.
+var jsonAlgorithms = map[sigverify.Algorithm]string{
+	sigverify.AlgorithmEd25519:              "ed25519",
+	sigverify.AlgorithmEcdsaP256Sha256:      "ecdsa-p256-sha256",
+	sigverify.AlgorithmEcdsaSecp256k1Sha256: "ecdsa-secp256k1-sha256",
 }
 
-// verifyReply is the answer. Reason is empty exactly when Valid is true.
-type verifyReply struct {
+// jsonRequest is a sigverify.VerifyRequest in JSON.
+type jsonRequest struct {
+	Algorithm string   `json:"algorithm"`
+	Key       hexBytes `json:"key"`
+	Message   hexBytes `json:"message"`
+	Signature hexBytes `json:"signature"`
+}
+
+// jsonReply is a sigverify.VerifyReply in JSON.
+type jsonReply struct {
 	Valid  bool   `json:"valid"`
 	Reason string `json:"reason"`
 }
 
-// verifyFunc puts one question to the sidecar. Tests put it to a fake. An error
-// means that there is no verdict; a refused signature is a verdict.
-type verifyFunc func(ctx context.Context, request *verifyRequest) (verifyReply, error)
+// jsonOf copies no bytes.
+func jsonOf(request *sigverify.VerifyRequest) *jsonRequest {
+	return &jsonRequest{
+		Algorithm: jsonAlgorithms[request.Algorithm],
+		Key:       request.Key,
+		Message:   request.Message,
+		Signature: request.Signature,
+	}
+}
 
 // hexBytes is a byte slice that stands in JSON as hex, as it does in the
 // vectors.

@@ -10,11 +10,13 @@ import (
 
 const usage = `node checks a sigverify sidecar against the Wycheproof vectors.
 
-usage: node --socket PATH [--seconds 3] [--goroutines 1,64]
+usage: node --sidecar PATH [--codec archive] [--seconds 3] [--goroutines 1,64]
+       node --socket PATH  [the same]
 
-Every vector is put to the sidecar once; then all of them, again and again, from the
-given numbers of goroutines; then the valid ones with one bit of the signature
-flipped. Exit status 0 says that no verdict was wrong and every flip was detected.
+The node starts a sidecar of its own, or asks one that is running already. Every
+vector is put to it once; then all of them, again and again, from the given numbers
+of goroutines; then the valid ones with one bit of the signature flipped; all that by
+each codec. Exit status 0 says that no verdict was wrong and every flip was detected.
 
 `
 
@@ -27,22 +29,30 @@ const (
 
 // options are the command line.
 type options struct {
-	socket     string
+	sidecar    string        // the command to start, or empty
+	socket     string        // of one that is running, or empty
+	codecs     []string      // names, of which each makes all runs
 	duration   time.Duration // of each timed run
-	goroutines []int         // one timed run for each
+	goroutines []int         // one timed run for each, by each codec
 }
 
 // parseOptions reads the command line. Where it returns an error, the user has
 // been told why.
 func parseOptions(args []string) (options, error) {
 	var seconds float64
-	opts := options{goroutines: []int{1, 64}}
+	opts := options{codecs: []string{"archive"}, goroutines: []int{1, 64}}
 	flags := flag.NewFlagSet("node", flag.ContinueOnError)
 	flags.Usage = func() {
 		fmt.Fprint(flags.Output(), usage)
 		flags.PrintDefaults()
 	}
-	flags.StringVar(&opts.socket, "socket", "", "`path` of the sidecar's unix socket")
+	flags.StringVar(&opts.sidecar, "sidecar", "", "`path` of the sidecar to start")
+	flags.StringVar(&opts.socket, "socket", "", "`path` of a running sidecar's unix socket")
+	flags.Func("codec", "how the messages cross, a `list`: archive, json (default archive)",
+		func(list string) (err error) {
+			opts.codecs, err = parseCodecs(list)
+			return err
+		})
 	flags.Float64Var(&seconds, "seconds", 3, "length of each timed run")
 	flags.Func("goroutines", "callers in each timed run, a `list` (default 1,64)",
 		func(list string) (err error) {
@@ -52,9 +62,10 @@ func parseOptions(args []string) (options, error) {
 	if err := flags.Parse(args); err != nil {
 		return opts, err
 	}
-	if opts.socket == "" || !(seconds > 0 && seconds <= secondsMax) || flags.NArg() > 0 {
-		err := fmt.Errorf("needed: --socket PATH; --seconds above 0, at most %d; no more words",
-			secondsMax)
+	oneSidecar := (opts.sidecar == "") != (opts.socket == "")
+	if !oneSidecar || !(seconds > 0 && seconds <= secondsMax) || flags.NArg() > 0 {
+		err := fmt.Errorf("needed: one of --sidecar PATH and --socket PATH; "+
+			"--seconds above 0, at most %d; no more words", secondsMax)
 		fmt.Fprintln(flags.Output(), "node:", err)
 		flags.Usage()
 		return opts, err

@@ -1,15 +1,38 @@
 package main
 
 import (
-	"slices"
+	"reflect"
 	"testing"
 	"time"
 )
 
 func TestOptionsAreRead(t *testing.T) {
-	opts, err := parseOptions([]string{"--socket", "/s", "--seconds", "0.5", "--goroutines", "2,8"})
-	if err != nil || opts.socket != "/s" || opts.duration != 500*time.Millisecond ||
-		!slices.Equal(opts.goroutines, []int{2, 8}) {
+	opts, err := parseOptions([]string{
+		"--socket", "/s", "--seconds", "0.5", "--goroutines", "2,8", "--codec", "json,archive",
+	})
+	want := options{
+		socket: "/s", codecs: []string{"json", "archive"},
+		duration: 500 * time.Millisecond, goroutines: []int{2, 8},
+	}
+	if err != nil || !reflect.DeepEqual(opts, want) {
+		t.Fatalf("%+v, %v", opts, err)
+	}
+}
+
+func TestOptionsLeftOutMeanArchives(t *testing.T) {
+	opts, err := parseOptions([]string{"--sidecar", "./s"})
+	want := options{
+		sidecar: "./s", codecs: []string{"archive"},
+		duration: 3 * time.Second, goroutines: []int{1, 64},
+	}
+	if err != nil || !reflect.DeepEqual(opts, want) {
+		t.Fatalf("%+v, %v", opts, err)
+	}
+}
+
+func TestLastOfAFlagCounts(t *testing.T) {
+	opts, err := parseOptions([]string{"--sidecar", "./s", "--codec", "archive", "--codec", "json"})
+	if err != nil || !reflect.DeepEqual(opts.codecs, []string{"json"}) {
 		t.Fatalf("%+v, %v", opts, err)
 	}
 }
@@ -24,6 +47,10 @@ func TestOptionsOutOfBoundsAreRefused(t *testing.T) {
 		{"--socket", "/s", "--goroutines", "1,,2"},
 		{"--socket", "/s", "--goroutines", "10001"},
 		{"--socket", "/s", "stray"},
+		{"--socket", "/s", "--sidecar", "./s"},
+		{"--socket", "/s", "--codec", ""},
+		{"--socket", "/s", "--codec", "pigeon"},
+		{"--socket", "/s", "--codec", "json,json"},
 	} {
 		if _, err := parseOptions(args); err == nil {
 			t.Errorf("%q accepted", args)

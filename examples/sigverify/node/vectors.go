@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"io/fs"
+
+	"github.com/outrigger-ipc/outrigger/examples/sigverify/node/sigverify"
 )
 
 // The Wycheproof files that say what this sidecar promises: one signature
@@ -17,17 +19,19 @@ import (
 //     low. It calls a signature invalid that plain ECDSA calls valid, so no
 //     verifier agrees with both files; Bitcoin's would be an algorithm of its
 //     own.
-var suiteFiles = []struct{ file, algorithm string }{
-	{"ed25519_test.json", ed25519},
-	{"ecdsa_secp256r1_sha256_test.json", ecdsaP256SHA256},
-	{"ecdsa_secp256k1_sha256_test.json", ecdsaSecp256k1SHA256},
+var suiteFiles = []struct {
+	file      string
+	algorithm sigverify.Algorithm
+}{
+	{"ed25519_test.json", sigverify.AlgorithmEd25519},
+	{"ecdsa_secp256r1_sha256_test.json", sigverify.AlgorithmEcdsaP256Sha256},
+	{"ecdsa_secp256k1_sha256_test.json", sigverify.AlgorithmEcdsaSecp256k1Sha256},
 }
 
 // suite is one file of vectors.
 type suite struct {
-	file      string
-	algorithm string
-	vectors   []vector
+	file    string
+	vectors []vector
 }
 
 // vector is one question with its known answer.
@@ -35,7 +39,7 @@ type vector struct {
 	id      int // tcId, unique in its file
 	comment string
 	result  result
-	request verifyRequest
+	request sigverify.VerifyRequest // made once, sent again and again
 }
 
 // result is what Wycheproof says of a signature.
@@ -76,7 +80,7 @@ func loadSuites(files fs.FS) ([]suite, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", source.file, err)
 		}
-		suites = append(suites, suite{source.file, source.algorithm, vectors})
+		suites = append(suites, suite{source.file, vectors})
 	}
 	return suites, nil
 }
@@ -84,7 +88,9 @@ func loadSuites(files fs.FS) ([]suite, error) {
 // loadVectors reads one file. A demo that skipped what it does not understand
 // would agree with everything, so a result, a key or a count that looks wrong
 // is an error.
-func loadVectors(files fs.FS, name, algorithm string) ([]vector, error) {
+func loadVectors(
+	files fs.FS, name string, algorithm sigverify.Algorithm,
+) ([]vector, error) {
 	text, err := fs.ReadFile(files, name)
 	if err != nil {
 		return nil, err
@@ -97,7 +103,7 @@ func loadVectors(files fs.FS, name, algorithm string) ([]vector, error) {
 	var vectors []vector
 	for _, group := range file.TestGroups {
 		key := group.PublicKey.Uncompressed
-		if algorithm == ed25519 {
+		if algorithm == sigverify.AlgorithmEd25519 {
 			key = group.PublicKey.PK
 		}
 		for _, test := range group.Tests {
@@ -109,7 +115,9 @@ func loadVectors(files fs.FS, name, algorithm string) ([]vector, error) {
 			if len(key) == 0 {
 				return nil, fmt.Errorf("vector %d: no public key", test.ID)
 			}
-			request := verifyRequest{algorithm, key, test.Message, test.Signature}
+			request := sigverify.VerifyRequest{
+				Algorithm: algorithm, Key: key, Message: test.Message, Signature: test.Signature,
+			}
 			vectors = append(vectors, vector{test.ID, test.Comment, test.Result, request})
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"testing/fstest"
 
 	"github.com/c2sp/wycheproof"
+	"github.com/outrigger-ipc/outrigger/examples/sigverify/node/sigverify"
 )
 
 func TestEveryVectorOfTheNamedFilesIsLoaded(t *testing.T) {
@@ -21,7 +22,7 @@ func TestEveryVectorOfTheNamedFilesIsLoaded(t *testing.T) {
 			if v.result == resultValid {
 				valid++
 			}
-			if v.request.Algorithm != from.algorithm {
+			if v.request.Algorithm != suiteFiles[index].algorithm {
 				t.Errorf("%s vector %d asks for %s", from.file, v.id, v.request.Algorithm)
 			}
 		}
@@ -46,7 +47,7 @@ func TestVectorsThatLookWrongAreAnError(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			files := fstest.MapFS{"file.json": {Data: []byte(test.text)}}
-			_, err := loadVectors(files, "file.json", ed25519)
+			_, err := loadVectors(files, "file.json", sigverify.AlgorithmEd25519)
 			if test.want == "" && err != nil {
 				t.Fatal(err)
 			}

@@ -1,4 +1,8 @@
-//! What node and sidecar say to each other. Its mirror is `node/message.go`.
+//! What node and sidecar say to each other. `outrigger gen go` makes the Go of it,
+//! in `node/sigverify/`.
+//!
+//! The same messages cross as archives, which is what the node does unless told
+//! otherwise, or as JSON:
 //!
 //! ```text
 //! request  {"algorithm": "ed25519", "key": "7d4d…", "message": "78", "signature": "d807…"}
@@ -9,12 +13,21 @@
 //! mistake and fails the call. A key or signature that decodes to nonsense is
 //! what a verifier is asked about every day, and is answered: `valid` is false.
 
+use outrigger::{Archived, Error};
 use serde::{Deserialize, Serialize};
 
-/// The method's name, on both sides.
-pub(crate) const METHOD: &str = "sigverify.verify";
+/// Checks signatures.
+#[outrigger::service(json)]
+pub(crate) trait Sigverify {
+    /// Says whether the owner of the key signed the message. On the pool, because a
+    /// check takes tens of microseconds: long enough that the poller, which all
+    /// callers share, should not do it itself.
+    #[outrigger(pool)]
+    fn verify(&self, request: &Archived<VerifyRequest>) -> Result<VerifyReply, Error>;
+}
 
 /// One question: did the owner of `key` sign `message`?
+#[outrigger::message]
 #[derive(Debug, PartialEq, Eq, Deserialize)]
 pub(crate) struct VerifyRequest {
     /// How to read the three fields below.
@@ -25,13 +38,13 @@ pub(crate) struct VerifyRequest {
     /// The message itself, not its digest.
     #[serde(with = "hex::serde")]
     pub(crate) message: Vec<u8>,
-    /// Ed25519: R and S, 64 bytes. ECDSA: DER, `SEQUENCE { r INTEGER, s INTEGER
-    /// }`.
+    /// Ed25519: R and S, 64 bytes. ECDSA: DER, `SEQUENCE { r INTEGER, s INTEGER }`.
     #[serde(with = "hex::serde")]
     pub(crate) signature: Vec<u8>,
 }
 
 /// The answer.
+#[outrigger::message]
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct VerifyReply {
     /// Whether the signature holds.
@@ -41,6 +54,7 @@ pub(crate) struct VerifyReply {
 }
 
 /// The signature schemes this sidecar knows.
+#[outrigger::message]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 pub(crate) enum Algorithm {
     /// Ed25519 as in RFC 8032.
