@@ -13,11 +13,6 @@
 //! The ledger does no I/O: it says that an extent must be made or may be
 //! dropped, and is told when that has happened.
 
-#![allow(
-    unsafe_code,
-    reason = "a filled buffer is lent to its handler as a slice"
-)]
-
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -26,6 +21,8 @@ use outrigger_layout::limits::BUFFER_MIN;
 use outrigger_layout::segment::side;
 use outrigger_layout::{Code, Error};
 use outrigger_ringbuf::Mapping;
+
+use crate::lease::Lease;
 
 /// Most buffers of one extent.
 const EXTENT_BUFFERS_MAX: u64 = 16;
@@ -68,26 +65,6 @@ impl Extent {
 
     fn is_empty(&self) -> bool {
         self.free.len() == self.buffers.len()
-    }
-}
-
-/// A buffer that somebody in this process is responsible for.
-#[derive(Clone, Debug)]
-pub(crate) struct Lease {
-    /// How slots name it; `length` is the buffer's whole size.
-    pub(crate) reference: BufferRef,
-    /// Where it lies.
-    pub(crate) mapping: Arc<Mapping>,
-}
-
-impl Lease {
-    /// The first `len` bytes of a buffer that this process fills.
-    pub(crate) fn filled_mut(&mut self, len: u64) -> &mut [u8] {
-        let BufferRef { offset, length, .. } = self.reference;
-        // SAFETY: the ledger gave this filled buffer to one owner, who alone holds
-        // this lease until it is lent; the server segment has no other writer.
-        let bytes = unsafe { self.mapping.bytes_mut(offset, len.min(length)) };
-        bytes.expect("a lease lies inside its extent")
     }
 }
 

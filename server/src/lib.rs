@@ -37,6 +37,7 @@ mod errno;
 mod executor;
 pub mod handler;
 mod inherited;
+mod lease;
 mod ledger;
 mod listener;
 mod lock;

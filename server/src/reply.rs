@@ -6,7 +6,7 @@ use outrigger_layout::limits::INLINE_MAX;
 use outrigger_layout::message::{Message, Writer};
 use outrigger_layout::{Code, Error};
 
-use crate::ledger::Lease;
+use crate::lease::Lease;
 use crate::session::Session;
 
 /// The answer under construction. What is not written is a value of length 0.

@@ -18,7 +18,8 @@ use outrigger_ringbuf::{Producer, RingView, Role, create_segment};
 
 use crate::clock::monotonic_ns;
 use crate::errno::system;
-use crate::ledger::{Allocation, Lease, Ledger, Plan, Usage};
+use crate::lease::Lease;
+use crate::ledger::{Allocation, Ledger, Plan, Usage};
 use crate::lock::lock;
 use crate::session::{Outgoing, Session};
 
