@@ -41,6 +41,8 @@ pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> Result<TokenS
         return Err(Error::new_spanned(&item.generics, text));
     }
     let methods = parse_methods(&mut item)?;
+    // A program that only calls the service implements it nowhere.
+    item.attrs.push(parse_quote!(#[allow(dead_code)]));
     item.supertraits.push(parse_quote!(::core::marker::Send));
     item.supertraits.push(parse_quote!(::core::marker::Sync));
     item.supertraits.push(parse_quote!('static));

@@ -1,0 +1,22 @@
+//! A program that only calls a service: nothing of it is an error or a warning.
+#![deny(warnings)]
+
+use outrigger::{Archived, Client, Error};
+
+#[outrigger::message]
+struct Person {
+    name: String,
+}
+
+#[outrigger::service]
+trait Greeter {
+    fn greet(&self, person: &Archived<Person>) -> Result<Person, Error>;
+    fn part(&self, person: &Archived<Person>) -> Result<(), Error>;
+}
+
+fn main() {
+    let person = Person { name: "Ada".to_owned() };
+    let connected = Client::connect("/nowhere/greeter.sock");
+    let greeted = connected.map(|client| GreeterClient::new(client).greet(&person).wait().is_ok());
+    assert!(greeted.is_err());
+}
