@@ -87,11 +87,11 @@ func (c *Checker) Char(at int) bool {
 
 // String checks a string.
 func (c *Checker) String(at int) bool {
-	if isInline(c.archive, at) {
-		text := inlineText(c.archive, at)
-		return validText(text) || c.failText(at, text)
+	word := binary.LittleEndian.Uint64(c.archive[at:])
+	if isInline(word) {
+		return isInlineASCII(word) || c.inlineText(at)
 	}
-	offset, length := farText(c.archive, at)
+	offset, length := farText(word)
 	if length <= inlineMax {
 		return c.fail(at, fmt.Sprintf("string of %d bytes out of line", length),
 			"above 8 bytes only")
@@ -108,6 +108,12 @@ func (c *Checker) String(at int) bool {
 	c.low = start + int(length)
 	text := c.archive[start:c.low]
 	return validText(text) || c.failText(start, text)
+}
+
+// inlineText checks text that stands in place and is not all ASCII.
+func (c *Checker) inlineText(at int) bool {
+	text := inlineText(c.archive, at)
+	return validText(text) || c.failText(at, text)
 }
 
 // Slice checks a Vec whose elements need no check.

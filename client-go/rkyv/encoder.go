@@ -117,23 +117,37 @@ func (e *Encoder) Window(at, size int) []byte { return e.buf[at : at+size : at+s
 
 // String writes the bytes of a string, if they do not fit in its fixed part.
 func (e *Encoder) String(s string) {
-	if len(s) > StringMax {
-		e.lengthError("string", len(s), StringMax)
-		return
-	}
-	if !validText(bytesOf(s)) {
-		e.textError(s)
-		return
-	}
-	if len(s) <= inlineMax || !e.nest() {
+	if len(s) <= inlineMax {
+		if !validText(bytesOf(s)) {
+			e.textError(s)
+		}
 		return
 	}
 	at := e.position
-	e.position += len(s)
-	if e.position <= len(e.buf) {
-		copy(e.buf[at:e.position], s)
+	end := at + len(s)
+	if len(s) > StringMax || end > len(e.buf) || !e.nest() {
+		e.countString(s)
+		return
 	}
+	if !copyText(e.buf[at:end], s) {
+		e.textError(s)
+		return
+	}
+	e.position = end
 	e.positions = append(e.positions, uint32(at))
+}
+
+// countString does the work of String for what does not fit, or nowhere does.
+func (e *Encoder) countString(s string) {
+	switch {
+	case len(s) > StringMax:
+		e.lengthError("string", len(s), StringMax)
+	case !validText(bytesOf(s)):
+		e.textError(s)
+	case e.nest():
+		e.positions = append(e.positions, uint32(e.position))
+		e.position += len(s)
+	}
 }
 
 // Char checks that a rune can be a char of Rust's.
@@ -165,8 +179,7 @@ func (e *Encoder) PutString(into []byte, at int, s string) {
 		binary.LittleEndian.PutUint32(into[4:], e.offset(at))
 		return
 	}
-	binary.LittleEndian.PutUint64(into, math.MaxUint64)
-	copy(into, s)
+	binary.LittleEndian.PutUint64(into, inlineWord(s))
 }
 
 // PutVec writes the fixed part of a Vec.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"strings"
 	"testing"
-	"unicode/utf8"
 	"unsafe"
 )
 
@@ -73,23 +72,6 @@ func TestAFullEncoderSaysTheExactLengthAndWritesNothingBehindItsBuffer(t *testin
 		}
 		if !bytes.Equal(memory[length:], bytes.Repeat([]byte{0x5a}, 96-length)) {
 			t.Fatalf("%d bytes: %x", length, memory)
-		}
-	}
-}
-
-func TestTextIsValidIfItIsUTF8(t *testing.T) {
-	for length := range 40 {
-		for at := range length {
-			for _, wrong := range []byte{0x80, 0xc3, 0xff, 'b'} {
-				memory := bytes.Repeat([]byte{'a'}, length)
-				memory[at] = wrong
-				if got := validText(memory); got != utf8.Valid(memory) {
-					t.Fatalf("%q: %v", memory, got)
-				}
-			}
-		}
-		if long := []byte(strings.Repeat("aß€🦀", length)); !validText(long) {
-			t.Fatalf("%q is refused", long)
 		}
 	}
 }

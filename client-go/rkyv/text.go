@@ -1,10 +1,6 @@
 package rkyv
 
-import (
-	"bytes"
-	"encoding/binary"
-	"unicode/utf8"
-)
+import "encoding/binary"
 
 // A string has eight bytes where it stands, in one of two forms:
 //
@@ -24,47 +20,34 @@ func textLength(length int) uint32 {
 	return n&0x3f | 0x80 | n&^0x3f<<2
 }
 
-// isInline reports whether the text stands in the eight bytes at a position.
-func isInline(archive []byte, at int) bool { return archive[at]&0xc0 != 0x80 }
+// isInline reports whether the text stands in these eight bytes.
+func isInline(word uint64) bool { return word&0xc0 != 0x80 }
+
+// isInlineASCII reports whether all bytes before the first 0xff are ASCII.
+func isInlineASCII(word uint64) bool {
+	text := uint64(1)<<(8*inlineLength(word)) - 1
+	return word&text&notASCII == 0
+}
 
 // inlineText returns the text that stands in the eight bytes at a position.
 func inlineText(archive []byte, at int) []byte {
 	text := archive[at : at+inlineMax : at+inlineMax]
-	if end := bytes.IndexByte(text, 0xff); end >= 0 {
-		return text[:end]
-	}
-	return text
+	return text[:inlineLength(binary.LittleEndian.Uint64(text))]
 }
 
 // farText returns offset and length of text elsewhere.
-func farText(archive []byte, at int) (offset int64, length int64) {
-	coded := binary.LittleEndian.Uint32(archive[at:])
-	length = int64(coded&0x3f | coded&^0xff>>2)
-	return int64(int32(binary.LittleEndian.Uint32(archive[at+4:]))), length
-}
-
-// validText reports whether bytes are UTF-8. Most text is ASCII: that is found out
-// eight bytes at a time, the last eight overlapping those before.
-func validText(text []byte) bool {
-	const notASCII = 0x8080808080808080
-	n := len(text)
-	if n < 8 {
-		return utf8.Valid(text)
-	}
-	for at := 0; at < n-8; at += 8 {
-		if binary.LittleEndian.Uint64(text[at:])&notASCII != 0 {
-			return utf8.Valid(text)
-		}
-	}
-	return binary.LittleEndian.Uint64(text[n-8:])&notASCII == 0 || utf8.Valid(text)
+func farText(word uint64) (offset, length int64) {
+	coded := uint32(word)
+	return int64(int32(word >> 32)), int64(coded&0x3f | coded&^0xff>>2)
 }
 
 // textBytes returns the bytes of the string at a position.
 func textBytes(archive []byte, at int) []byte {
-	if isInline(archive, at) {
+	word := binary.LittleEndian.Uint64(archive[at:])
+	if isInline(word) {
 		return inlineText(archive, at)
 	}
-	offset, length := farText(archive, at)
+	offset, length := farText(word)
 	start := at + int(offset)
 	end := start + int(length)
 	return archive[start:end:end]
