@@ -24,9 +24,9 @@ import (
 type Checker struct {
 	archive   []byte
 	low, high int
-	// left is how many more levels of pointers may follow.
-	left int
-	err  error
+	// left is how many more levels of pointers may follow, of limit in all.
+	left, limit int
+	err         error
 }
 
 // Scope is a value behind a pointer, from entering to Leave.
@@ -39,9 +39,11 @@ type Scope struct {
 	end, high int
 }
 
-// Root begins with an archive and returns the position of its root.
-func (c *Checker) Root(archive []byte, size, align int) (at int, ok bool) {
-	*c = Checker{archive: archive, high: len(archive), left: DepthMax}
+// Root begins with an archive and returns the position of its root. depth is the
+// limit of the root's type: with k pointers below the root, one behind the other, an
+// archive is accepted if k + 2 is at most depth.
+func (c *Checker) Root(archive []byte, size, align, depth int) (at int, ok bool) {
+	*c = Checker{archive: archive, high: len(archive), left: depth, limit: depth}
 	at = max(len(archive)-size, 0)
 	_, ok = c.enter(at, int64(at), 1, size, align)
 	return at, ok
@@ -174,7 +176,7 @@ func (c *Checker) failPointer(at int, target, length int64) bool {
 }
 
 func (c *Checker) failDepth(at int) bool {
-	return c.fail(at, "pointers nested too deep", fmt.Sprintf("depth limit %d", DepthMax))
+	return c.fail(at, "pointers nested too deep", fmt.Sprintf("depth limit %d", c.limit))
 }
 
 func (c *Checker) failText(at int, text []byte) bool {

@@ -143,7 +143,7 @@ func TestACheckedStringHasBothFormsAsInRkyv(t *testing.T) {
 		"\x89\x00\x00\x00\x00\x00\x00\x00":                         false,
 	} {
 		var c Checker
-		at, ok := c.Root(Aligned([]byte(archive)), 8, 4)
+		at, ok := c.Root(Aligned([]byte(archive)), 8, 4, 3)
 		if got := ok && c.String(at); got != valid || (c.Err() == nil) != valid {
 			t.Errorf("%q: %v, %v", archive, got, c.Err())
 		}

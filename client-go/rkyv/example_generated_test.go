@@ -33,7 +33,7 @@ func rootOf(message rkyv.Encodable, size int) rkyv.Ref {
 		panic(err)
 	}
 	var c rkyv.Checker
-	at, ok := c.Root(archive, 8, 4)
+	at, ok := c.Root(archive, 8, 4, 3)
 	if !ok || !c.Slice(at, size, size) {
 		panic(c.Err())
 	}
@@ -67,7 +67,7 @@ func namesOf(first, second string) rkyv.Ref {
 		panic(err)
 	}
 	var c rkyv.Checker
-	at, ok := c.Root(archive, 16, 4)
+	at, ok := c.Root(archive, 16, 4, 3)
 	if !ok || !c.String(at) || !c.String(at+8) {
 		panic(c.Err())
 	}
@@ -191,7 +191,7 @@ func ExamplePutChar() {
 func ExampleScope() {
 	archive, _ := rkyv.Marshal(listOf[bool]{true, false})
 	var c rkyv.Checker
-	at, ok := c.Root(archive, 8, 4)
+	at, ok := c.Root(archive, 8, 4, 3)
 	if !ok {
 		panic(c.Err())
 	}

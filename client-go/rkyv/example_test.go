@@ -36,7 +36,7 @@ func (x *greeting) EncodeArchive(e *rkyv.Encoder) {
 func parseGreeting(archive []byte) (rkyv.Ref, error) {
 	archive = rkyv.Aligned(archive)
 	var c rkyv.Checker
-	at, ok := c.Root(archive, 16, 4)
+	at, ok := c.Root(archive, 16, 4, 3)
 	if !ok || !c.String(at) || !c.Slice(at+8, 4, 4) {
 		return rkyv.Ref{}, c.Err()
 	}

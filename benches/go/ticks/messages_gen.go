@@ -97,7 +97,7 @@ func (v *TickView) Release() {
 func ParseTick(archive []byte) (TickView, error) {
 	archive = rkyv.Aligned(archive)
 	var c rkyv.Checker
-	at, ok := c.Root(archive, 32, 8)
+	at, ok := c.Root(archive, 32, 8, 2)
 	if !ok {
 		return TickView{}, c.Err()
 	}

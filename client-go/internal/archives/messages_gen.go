@@ -198,7 +198,7 @@ func (v *KitchenView) Release() {
 func ParseKitchen(archive []byte) (KitchenView, error) {
 	archive = rkyv.Aligned(archive)
 	var c rkyv.Checker
-	at, ok := c.Root(archive, 1016, 8)
+	at, ok := c.Root(archive, 1016, 8, 64)
 	if !ok || !checkKitchen(&c, at) {
 		return KitchenView{}, c.Err()
 	}
@@ -361,7 +361,7 @@ func (v ScalarsView) Load() (x Scalars) {
 func ParseScalars(archive []byte) (ScalarsView, error) {
 	archive = rkyv.Aligned(archive)
 	var c rkyv.Checker
-	at, ok := c.Root(archive, 56, 8)
+	at, ok := c.Root(archive, 56, 8, 2)
 	if !ok || !checkScalars(&c, at) {
 		return ScalarsView{}, c.Err()
 	}
@@ -528,7 +528,7 @@ func (v *TextsView) Release() {
 func ParseTexts(archive []byte) (TextsView, error) {
 	archive = rkyv.Aligned(archive)
 	var c rkyv.Checker
-	at, ok := c.Root(archive, 64, 4)
+	at, ok := c.Root(archive, 64, 4, 4)
 	if !ok || !checkTexts(&c, at) {
 		return TextsView{}, c.Err()
 	}
@@ -765,7 +765,7 @@ func (v ListsView) Load() (x Lists) {
 func ParseLists(archive []byte) (ListsView, error) {
 	archive = rkyv.Aligned(archive)
 	var c rkyv.Checker
-	at, ok := c.Root(archive, 120, 4)
+	at, ok := c.Root(archive, 120, 4, 64)
 	if !ok || !checkLists(&c, at) {
 		return ListsView{}, c.Err()
 	}
@@ -843,7 +843,7 @@ func partsColor(e *rkyv.Encoder, x Color) {
 // Errors: *rkyv.InvalidError if the bytes are not the archive of a Color.
 func ParseColor(archive []byte) (Color, error) {
 	var c rkyv.Checker
-	at, ok := c.Root(archive, 1, 1)
+	at, ok := c.Root(archive, 1, 1, 2)
 	if !ok || !checkColor(&c, at) {
 		return 0, c.Err()
 	}
@@ -916,7 +916,7 @@ func (v PointView) Load() (x Point) {
 func ParsePoint(archive []byte) (PointView, error) {
 	archive = rkyv.Aligned(archive)
 	var c rkyv.Checker
-	at, ok := c.Root(archive, 8, 4)
+	at, ok := c.Root(archive, 8, 4, 2)
 	if !ok {
 		return PointView{}, c.Err()
 	}
@@ -980,7 +980,7 @@ func (v PairView) Load() (x Pair) {
 func ParsePair(archive []byte) (PairView, error) {
 	archive = rkyv.Aligned(archive)
 	var c rkyv.Checker
-	at, ok := c.Root(archive, 16, 8)
+	at, ok := c.Root(archive, 16, 8, 2)
 	if !ok {
 		return PairView{}, c.Err()
 	}
@@ -1149,7 +1149,7 @@ func (v *ShapeView) Release() {
 func ParseShape(archive []byte) (ShapeView, error) {
 	archive = rkyv.Aligned(archive)
 	var c rkyv.Checker
-	at, ok := c.Root(archive, 32, 8)
+	at, ok := c.Root(archive, 32, 8, 64)
 	if !ok || !checkShape(&c, at) {
 		return ShapeView{}, c.Err()
 	}
@@ -1693,7 +1693,7 @@ func (v *OptionsView) Release() {
 func ParseOptions(archive []byte) (OptionsView, error) {
 	archive = rkyv.Aligned(archive)
 	var c rkyv.Checker
-	at, ok := c.Root(archive, 120, 8)
+	at, ok := c.Root(archive, 120, 8, 64)
 	if !ok || !checkOptions(&c, at) {
 		return OptionsView{}, c.Err()
 	}
@@ -1760,7 +1760,7 @@ func (v *EmptyView) Release() {
 func ParseEmpty(archive []byte) (EmptyView, error) {
 	archive = rkyv.Aligned(archive)
 	var c rkyv.Checker
-	at, ok := c.Root(archive, 0, 1)
+	at, ok := c.Root(archive, 0, 1, 2)
 	if !ok {
 		return EmptyView{}, c.Err()
 	}
@@ -1920,7 +1920,7 @@ func (v ArraysView) Load() (x Arrays) {
 func ParseArrays(archive []byte) (ArraysView, error) {
 	archive = rkyv.Aligned(archive)
 	var c rkyv.Checker
-	at, ok := c.Root(archive, 200, 8)
+	at, ok := c.Root(archive, 200, 8, 64)
 	if !ok || !checkArrays(&c, at) {
 		return ArraysView{}, c.Err()
 	}
@@ -2009,7 +2009,7 @@ func (v *TreeView) Release() {
 func ParseTree(archive []byte) (TreeView, error) {
 	archive = rkyv.Aligned(archive)
 	var c rkyv.Checker
-	at, ok := c.Root(archive, 12, 4)
+	at, ok := c.Root(archive, 12, 4, 64)
 	if !ok || !checkTree(&c, at) {
 		return TreeView{}, c.Err()
 	}
@@ -2088,7 +2088,7 @@ func (v ChainView) Load() (x Chain) {
 func ParseChain(archive []byte) (ChainView, error) {
 	archive = rkyv.Aligned(archive)
 	var c rkyv.Checker
-	at, ok := c.Root(archive, 16, 4)
+	at, ok := c.Root(archive, 16, 4, 64)
 	if !ok || !checkChain(&c, at) {
 		return ChainView{}, c.Err()
 	}
@@ -2243,7 +2243,7 @@ func (v *ExpressionView) Release() {
 func ParseExpression(archive []byte) (ExpressionView, error) {
 	archive = rkyv.Aligned(archive)
 	var c rkyv.Checker
-	at, ok := c.Root(archive, 16, 8)
+	at, ok := c.Root(archive, 16, 8, 64)
 	if !ok || !checkExpression(&c, at) {
 		return ExpressionView{}, c.Err()
 	}
@@ -2796,7 +2796,7 @@ func (v AwkwardView) Load() (x Awkward) {
 func ParseAwkward(archive []byte) (AwkwardView, error) {
 	archive = rkyv.Aligned(archive)
 	var c rkyv.Checker
-	at, ok := c.Root(archive, 104, 8)
+	at, ok := c.Root(archive, 104, 8, 3)
 	if !ok || !checkAwkward(&c, at) {
 		return AwkwardView{}, c.Err()
 	}
@@ -2864,7 +2864,7 @@ func (v MetersView) Load() (x Meters) {
 func ParseMeters(archive []byte) (MetersView, error) {
 	archive = rkyv.Aligned(archive)
 	var c rkyv.Checker
-	at, ok := c.Root(archive, 8, 8)
+	at, ok := c.Root(archive, 8, 8, 2)
 	if !ok {
 		return MetersView{}, c.Err()
 	}
@@ -2920,7 +2920,7 @@ func (v FixtureClientView) Load() (x FixtureClient) {
 func ParseFixtureClient(archive []byte) (FixtureClientView, error) {
 	archive = rkyv.Aligned(archive)
 	var c rkyv.Checker
-	at, ok := c.Root(archive, 8, 8)
+	at, ok := c.Root(archive, 8, 8, 2)
 	if !ok {
 		return FixtureClientView{}, c.Err()
 	}
@@ -2975,7 +2975,7 @@ func (v FixturePointViewView) Load() (x FixturePointView) {
 func ParseFixturePointView(archive []byte) (FixturePointViewView, error) {
 	archive = rkyv.Aligned(archive)
 	var c rkyv.Checker
-	at, ok := c.Root(archive, 8, 4)
+	at, ok := c.Root(archive, 8, 4, 2)
 	if !ok {
 		return FixturePointViewView{}, c.Err()
 	}
@@ -3301,7 +3301,7 @@ func (v CompoundView) Load() (x Compound) {
 func ParseCompound(archive []byte) (CompoundView, error) {
 	archive = rkyv.Aligned(archive)
 	var c rkyv.Checker
-	at, ok := c.Root(archive, 256, 8)
+	at, ok := c.Root(archive, 256, 8, 64)
 	if !ok || !checkCompound(&c, at) {
 		return CompoundView{}, c.Err()
 	}
@@ -3454,7 +3454,7 @@ func (v *OrderView) Release() {
 func ParseOrder(archive []byte) (OrderView, error) {
 	archive = rkyv.Aligned(archive)
 	var c rkyv.Checker
-	at, ok := c.Root(archive, 72, 8)
+	at, ok := c.Root(archive, 72, 8, 64)
 	if !ok || !checkOrder(&c, at) {
 		return OrderView{}, c.Err()
 	}
@@ -3536,7 +3536,7 @@ func (v ItemView) Load() (x Item) {
 func ParseItem(archive []byte) (ItemView, error) {
 	archive = rkyv.Aligned(archive)
 	var c rkyv.Checker
-	at, ok := c.Root(archive, 12, 4)
+	at, ok := c.Root(archive, 12, 4, 3)
 	if !ok || !checkItem(&c, at) {
 		return ItemView{}, c.Err()
 	}
@@ -3719,7 +3719,7 @@ func (v *TuplesView) Release() {
 func ParseTuples(archive []byte) (TuplesView, error) {
 	archive = rkyv.Aligned(archive)
 	var c rkyv.Checker
-	at, ok := c.Root(archive, 152, 8)
+	at, ok := c.Root(archive, 152, 8, 64)
 	if !ok || !checkTuples(&c, at) {
 		return TuplesView{}, c.Err()
 	}
@@ -3917,7 +3917,7 @@ func (v *ResultsView) Release() {
 func ParseResults(archive []byte) (ResultsView, error) {
 	archive = rkyv.Aligned(archive)
 	var c rkyv.Checker
-	at, ok := c.Root(archive, 176, 8)
+	at, ok := c.Root(archive, 176, 8, 64)
 	if !ok || !checkResults(&c, at) {
 		return ResultsView{}, c.Err()
 	}
@@ -4066,7 +4066,7 @@ func (v *TimesView) Release() {
 func ParseTimes(archive []byte) (TimesView, error) {
 	archive = rkyv.Aligned(archive)
 	var c rkyv.Checker
-	at, ok := c.Root(archive, 144, 8)
+	at, ok := c.Root(archive, 144, 8, 3)
 	if !ok || !checkTimes(&c, at) {
 		return TimesView{}, c.Err()
 	}
@@ -4261,7 +4261,7 @@ func (v *WidesView) Release() {
 func ParseWides(archive []byte) (WidesView, error) {
 	archive = rkyv.Aligned(archive)
 	var c rkyv.Checker
-	at, ok := c.Root(archive, 240, 16)
+	at, ok := c.Root(archive, 240, 16, 3)
 	if !ok || !checkWides(&c, at) {
 		return WidesView{}, c.Err()
 	}
@@ -4521,7 +4521,7 @@ func (v *BoxesView) Release() {
 func ParseBoxes(archive []byte) (BoxesView, error) {
 	archive = rkyv.Aligned(archive)
 	var c rkyv.Checker
-	at, ok := c.Root(archive, 136, 4)
+	at, ok := c.Root(archive, 136, 4, 64)
 	if !ok || !checkBoxes(&c, at) {
 		return BoxesView{}, c.Err()
 	}

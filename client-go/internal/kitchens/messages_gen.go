@@ -434,7 +434,7 @@ func (v *KitchenView) Release() {
 func ParseKitchen(archive []byte) (KitchenView, error) {
 	archive = rkyv.Aligned(archive)
 	var c rkyv.Checker
-	at, ok := c.Root(archive, 384, 16)
+	at, ok := c.Root(archive, 384, 16, 64)
 	if !ok || !checkKitchen(&c, at) {
 		return KitchenView{}, c.Err()
 	}
@@ -604,7 +604,7 @@ func (v *NumbersView) Release() {
 func ParseNumbers(archive []byte) (NumbersView, error) {
 	archive = rkyv.Aligned(archive)
 	var c rkyv.Checker
-	at, ok := c.Root(archive, 48, 8)
+	at, ok := c.Root(archive, 48, 8, 2)
 	if !ok {
 		return NumbersView{}, c.Err()
 	}
@@ -678,7 +678,7 @@ func (v PairView) Load() (x Pair) {
 func ParsePair(archive []byte) (PairView, error) {
 	archive = rkyv.Aligned(archive)
 	var c rkyv.Checker
-	at, ok := c.Root(archive, 12, 4)
+	at, ok := c.Root(archive, 12, 4, 3)
 	if !ok || !checkPair(&c, at) {
 		return PairView{}, c.Err()
 	}
@@ -742,7 +742,7 @@ func partsColor(e *rkyv.Encoder, x Color) {
 // Errors: *rkyv.InvalidError if the bytes are not the archive of a Color.
 func ParseColor(archive []byte) (Color, error) {
 	var c rkyv.Checker
-	at, ok := c.Root(archive, 1, 1)
+	at, ok := c.Root(archive, 1, 1, 2)
 	if !ok || !checkColor(&c, at) {
 		return 0, c.Err()
 	}
@@ -880,7 +880,7 @@ func (v ShapeView) Load() Shape {
 func ParseShape(archive []byte) (ShapeView, error) {
 	archive = rkyv.Aligned(archive)
 	var c rkyv.Checker
-	at, ok := c.Root(archive, 24, 8)
+	at, ok := c.Root(archive, 24, 8, 64)
 	if !ok || !checkShape(&c, at) {
 		return ShapeView{}, c.Err()
 	}
@@ -1213,7 +1213,7 @@ func (v TreeView) Load() (x Tree) {
 func ParseTree(archive []byte) (TreeView, error) {
 	archive = rkyv.Aligned(archive)
 	var c rkyv.Checker
-	at, ok := c.Root(archive, 20, 4)
+	at, ok := c.Root(archive, 20, 4, 64)
 	if !ok || !checkTree(&c, at) {
 		return TreeView{}, c.Err()
 	}
@@ -1289,7 +1289,7 @@ func (v RefusedView) Load() (x Refused) {
 func ParseRefused(archive []byte) (RefusedView, error) {
 	archive = rkyv.Aligned(archive)
 	var c rkyv.Checker
-	at, ok := c.Root(archive, 8, 4)
+	at, ok := c.Root(archive, 8, 4, 64)
 	if !ok || !checkRefused(&c, at) {
 		return RefusedView{}, c.Err()
 	}
@@ -1360,7 +1360,7 @@ func (v SuspectView) Load() (x Suspect) {
 func ParseSuspect(archive []byte) (SuspectView, error) {
 	archive = rkyv.Aligned(archive)
 	var c rkyv.Checker
-	at, ok := c.Root(archive, 8, 4)
+	at, ok := c.Root(archive, 8, 4, 3)
 	if !ok || !checkSuspect(&c, at) {
 		return SuspectView{}, c.Err()
 	}
@@ -1452,7 +1452,7 @@ func (v *VerdictView) Release() {
 func ParseVerdict(archive []byte) (VerdictView, error) {
 	archive = rkyv.Aligned(archive)
 	var c rkyv.Checker
-	at, ok := c.Root(archive, 12, 4)
+	at, ok := c.Root(archive, 12, 4, 3)
 	if !ok || !checkVerdict(&c, at) {
 		return VerdictView{}, c.Err()
 	}

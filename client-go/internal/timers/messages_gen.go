@@ -70,7 +70,7 @@ func (v TimerConfigView) Load() (x TimerConfig) {
 func ParseTimerConfig(archive []byte) (TimerConfigView, error) {
 	archive = rkyv.Aligned(archive)
 	var c rkyv.Checker
-	at, ok := c.Root(archive, 8, 4)
+	at, ok := c.Root(archive, 8, 4, 3)
 	if !ok || !checkTimerConfig(&c, at) {
 		return TimerConfigView{}, c.Err()
 	}
@@ -162,7 +162,7 @@ func (v *TimerCreatedView) Release() {
 func ParseTimerCreated(archive []byte) (TimerCreatedView, error) {
 	archive = rkyv.Aligned(archive)
 	var c rkyv.Checker
-	at, ok := c.Root(archive, 12, 4)
+	at, ok := c.Root(archive, 12, 4, 3)
 	if !ok || !checkTimerCreated(&c, at) {
 		return TimerCreatedView{}, c.Err()
 	}
@@ -242,7 +242,7 @@ func (v EchoRequestView) Load() (x EchoRequest) {
 func ParseEchoRequest(archive []byte) (EchoRequestView, error) {
 	archive = rkyv.Aligned(archive)
 	var c rkyv.Checker
-	at, ok := c.Root(archive, 12, 4)
+	at, ok := c.Root(archive, 12, 4, 3)
 	if !ok || !checkEchoRequest(&c, at) {
 		return EchoRequestView{}, c.Err()
 	}
@@ -334,7 +334,7 @@ func (v *EchoReplyView) Release() {
 func ParseEchoReply(archive []byte) (EchoReplyView, error) {
 	archive = rkyv.Aligned(archive)
 	var c rkyv.Checker
-	at, ok := c.Root(archive, 16, 8)
+	at, ok := c.Root(archive, 16, 8, 3)
 	if !ok || !checkEchoReply(&c, at) {
 		return EchoReplyView{}, c.Err()
 	}
@@ -438,7 +438,7 @@ func (v TimerErrorView) Load() TimerError {
 func ParseTimerError(archive []byte) (TimerErrorView, error) {
 	archive = rkyv.Aligned(archive)
 	var c rkyv.Checker
-	at, ok := c.Root(archive, 12, 4)
+	at, ok := c.Root(archive, 12, 4, 3)
 	if !ok || !checkTimerError(&c, at) {
 		return TimerErrorView{}, c.Err()
 	}
@@ -681,7 +681,7 @@ func (v ComplexRequestView) Load() (x ComplexRequest) {
 func ParseComplexRequest(archive []byte) (ComplexRequestView, error) {
 	archive = rkyv.Aligned(archive)
 	var c rkyv.Checker
-	at, ok := c.Root(archive, 48, 8)
+	at, ok := c.Root(archive, 48, 8, 4)
 	if !ok || !checkComplexRequest(&c, at) {
 		return ComplexRequestView{}, c.Err()
 	}
@@ -800,7 +800,7 @@ func (v *ComplexReplyView) Release() {
 func ParseComplexReply(archive []byte) (ComplexReplyView, error) {
 	archive = rkyv.Aligned(archive)
 	var c rkyv.Checker
-	at, ok := c.Root(archive, 40, 8)
+	at, ok := c.Root(archive, 40, 8, 3)
 	if !ok || !checkComplexReply(&c, at) {
 		return ComplexReplyView{}, c.Err()
 	}
@@ -886,7 +886,7 @@ func (v ScheduleView) Load() (x Schedule) {
 func ParseSchedule(archive []byte) (ScheduleView, error) {
 	archive = rkyv.Aligned(archive)
 	var c rkyv.Checker
-	at, ok := c.Root(archive, 24, 8)
+	at, ok := c.Root(archive, 24, 8, 3)
 	if !ok || !checkSchedule(&c, at) {
 		return ScheduleView{}, c.Err()
 	}
@@ -959,7 +959,7 @@ func (v *ScheduledView) Release() {
 func ParseScheduled(archive []byte) (ScheduledView, error) {
 	archive = rkyv.Aligned(archive)
 	var c rkyv.Checker
-	at, ok := c.Root(archive, 8, 8)
+	at, ok := c.Root(archive, 8, 8, 2)
 	if !ok {
 		return ScheduledView{}, c.Err()
 	}

@@ -36,6 +36,11 @@ use crate::limits::ARCHIVE_DEPTH_MAX;
 use crate::schema::Schema;
 
 /// Most levels of pointers in an archive, as rkyv counts them.
+///
+/// One limit serves all types. Archives of a type that does not recurse never nest
+/// deeper than the type does ([`Document::depth`](crate::schema::Document::depth)), and
+/// a schema that nests deeper than this is refused; so a validator with the exact limit
+/// of the type, as Go's, gives the same verdict.
 pub const DEPTH_MAX: NonZeroUsize = NonZeroUsize::new(ARCHIVE_DEPTH_MAX as usize).unwrap();
 
 /// Alignment that the memory of an archive has, in bytes.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::error::Error;
-use crate::limits::METHOD_NAME_MAX;
+use crate::limits::{ARCHIVE_DEPTH_MAX, METHOD_NAME_MAX};
 use crate::schema::canonical::{canonical, fingerprint, hex};
 use crate::schema::document::{DOCUMENT_VERSION, Document, FORMAT, Field, Kind, Type};
 
@@ -33,7 +33,8 @@ impl Document {
     }
 
     /// Checks that it is of this version, that each number names a type, that no
-    /// type contains itself, and that each fingerprint is of what it stands beside.
+    /// type contains itself or nests too deep, and that each fingerprint is of what it
+    /// stands beside.
     ///
     /// ```
     /// use outrigger_layout::{Code, schema::Document};
@@ -79,6 +80,10 @@ impl Document {
             for number in 0..count as u32 {
                 self.check_ends(number, &mut marks, children)?;
             }
+        }
+        if let Some((number, depth)) = self.too_deep() {
+            let text = format!("type {number} nests {depth} levels deep");
+            return Err(wrong(format!("{text} (maximum {ARCHIVE_DEPTH_MAX})")));
         }
         self.check_methods()
     }

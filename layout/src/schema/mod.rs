@@ -9,6 +9,7 @@
 pub mod canonical;
 mod check;
 pub mod collect;
+mod depth;
 pub mod document;
 pub mod node;
 

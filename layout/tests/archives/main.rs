@@ -7,6 +7,7 @@
 //!
 //! `OUTRIGGER_REWRITE=1 cargo test -p outrigger-layout --test archives` writes both.
 
+mod depth;
 mod document;
 mod fixture;
 mod sample;

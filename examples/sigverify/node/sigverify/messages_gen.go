@@ -110,7 +110,7 @@ func (v VerifyRequestView) Load() (x VerifyRequest) {
 func ParseVerifyRequest(archive []byte) (VerifyRequestView, error) {
 	archive = rkyv.Aligned(archive)
 	var c rkyv.Checker
-	at, ok := c.Root(archive, 28, 4)
+	at, ok := c.Root(archive, 28, 4, 3)
 	if !ok || !checkVerifyRequest(&c, at) {
 		return VerifyRequestView{}, c.Err()
 	}
@@ -177,7 +177,7 @@ func partsAlgorithm(e *rkyv.Encoder, x Algorithm) {
 // Errors: *rkyv.InvalidError if the bytes are not the archive of a Algorithm.
 func ParseAlgorithm(archive []byte) (Algorithm, error) {
 	var c rkyv.Checker
-	at, ok := c.Root(archive, 1, 1)
+	at, ok := c.Root(archive, 1, 1, 2)
 	if !ok || !checkAlgorithm(&c, at) {
 		return 0, c.Err()
 	}
@@ -273,7 +273,7 @@ func (v *VerifyReplyView) Release() {
 func ParseVerifyReply(archive []byte) (VerifyReplyView, error) {
 	archive = rkyv.Aligned(archive)
 	var c rkyv.Checker
-	at, ok := c.Root(archive, 12, 4)
+	at, ok := c.Root(archive, 12, 4, 3)
 	if !ok || !checkVerifyReply(&c, at) {
 		return VerifyReplyView{}, c.Err()
 	}

@@ -73,7 +73,7 @@ fn unit_parse(name: &str, case: &str, tags: &str) -> String {
 // Errors: *rkyv.InvalidError if the bytes are not the archive of a {name}.
 func Parse{name}(archive []byte) ({name}, error) {{
 	var c rkyv.Checker
-	at, ok := c.Root(archive, 1, 1)
+	at, ok := c.Root(archive, 1, 1, 2)
 	if !ok || !check{name}(&c, at) {{
 		return 0, c.Err()
 	}}

@@ -222,7 +222,8 @@ pub(super) fn parse(functions: &Functions<'_>, number: u32, size: u32, align: u3
         out,
         "\tarchive = rkyv.Aligned(archive)\n\tvar c rkyv.Checker"
     );
-    line!(out, "\tat, ok := c.Root(archive, {size}, {align})");
+    let depth = functions.types.depth_limit(number);
+    line!(out, "\tat, ok := c.Root(archive, {size}, {align}, {depth})");
     let check = if functions.types.needs_check(number) {
         format!("!ok || !check{name}(&c, at)")
     } else {

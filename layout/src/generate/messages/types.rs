@@ -153,6 +153,11 @@ impl<'a> Types<'a> {
         &self.bases[number as usize]
     }
 
+    /// The depth limit with which archives of a type are checked.
+    pub(super) fn depth_limit(&self, number: u32) -> u32 {
+        self.document.depth_limit(number)
+    }
+
     /// The name that Rust has for a type.
     pub(super) fn rust_name(&self, number: u32) -> String {
         type_name(self.document, number)
