@@ -44,6 +44,10 @@ type Scope struct {
 // archive is accepted if k + 2 is at most depth.
 func (c *Checker) Root(archive []byte, size, align, depth int) (at int, ok bool) {
 	*c = Checker{archive: archive, high: len(archive), left: depth, limit: depth}
+	if len(archive) > ArchiveMax {
+		return 0, c.fail(0, fmt.Sprintf("archive of %d bytes", len(archive)),
+			fmt.Sprintf("maximum %d", ArchiveMax))
+	}
 	at = max(len(archive)-size, 0)
 	_, ok = c.enter(at, int64(at), 1, size, align)
 	return at, ok

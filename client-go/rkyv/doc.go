@@ -42,6 +42,17 @@
 // memory with the archive.
 //
 // Views must be made of checked archives only, and nobody may change the bytes
-// after the check. An unchecked archive cannot make this package read outside of
-// its bytes; it can make it panic.
+// after the check. Generated code sees to the first: only its Parse functions make
+// views. After the check an accessor cannot fail, and so it returns no error, which
+// would have to be looked at in every line. Should the bytes change all the same, it
+// never reads outside of them; it can return wrong values, and it can panic, as a slice
+// does. Recover makes an error of that panic.
+//
+// # What an archive can cost
+//
+// No two values of a checked archive share a byte. So a check takes time, and Load
+// memory, in proportion to the archive's length: Load allocates at most so many times
+// its bytes as a value in Go is larger than in the archive (3 times for a Vec of empty
+// Vecs). A length that the archive has no bytes for is refused before anything is
+// allocated.
 package rkyv

@@ -56,6 +56,8 @@ type Encoder struct {
 	depth int
 	// err is the first thing wrong with the message.
 	err error
+	// full is what Finish returned last of an archive that did not fit.
+	full FullError
 }
 
 // Reset begins an archive in buf, which must be aligned to 16.
@@ -66,7 +68,8 @@ func (e *Encoder) Reset(buf []byte) {
 
 // Finish returns the length of the archive at the start of the buffer.
 //
-// Errors: *FullError if it does not fit; *EncodeError if there is no such archive.
+// Errors: *FullError, the encoder's own, if it does not fit; *EncodeError if there is
+// no such archive.
 func (e *Encoder) Finish() (n int, err error) {
 	switch {
 	case e.err != nil:
@@ -75,7 +78,8 @@ func (e *Encoder) Finish() (n int, err error) {
 		e.lengthError("archive", e.position, ArchiveMax)
 		return 0, e.err
 	case e.position > len(e.buf):
-		return 0, &FullError{Needed: e.position, Available: len(e.buf)}
+		e.full = FullError{Needed: e.position, Available: len(e.buf)}
+		return 0, &e.full
 	}
 	return e.position, nil
 }

@@ -76,6 +76,43 @@ func TestAFullEncoderSaysTheExactLengthAndWritesNothingBehindItsBuffer(t *testin
 	}
 }
 
+func TestAFullEncoderAllocatesNothing(t *testing.T) {
+	var message Encodable = text(strings.Repeat("a", 61))
+	var encoder Encoder
+	memory := alignedBytes(64)[:64]
+	allocations := testing.AllocsPerRun(100, func() {
+		encoder.Reset(memory)
+		message.EncodeArchive(&encoder)
+		_, err := encoder.Finish()
+		if full, ok := err.(*FullError); !ok || full.Needed != 72 || !errors.Is(err, ErrFull) {
+			t.Fatal(err)
+		}
+	})
+	if allocations != 0 {
+		t.Errorf("%v allocations", allocations)
+	}
+}
+
+// growing is a message that is longer each time it is written.
+type growing struct{ length int }
+
+func (x *growing) EncodeArchive(e *Encoder) {
+	x.length += 32
+	text(strings.Repeat("a", x.length)).EncodeArchive(e)
+}
+
+func TestTheErrorOfAMessageThatGrewStaysAsItIs(t *testing.T) {
+	_, err := Marshal(&growing{})
+	want := FullError{Needed: 72, Available: 40}
+	for range 100 {
+		_, _ = Marshal(text("somebody else's message"))
+	}
+	var full *FullError
+	if !errors.As(err, &full) || *full != want {
+		t.Errorf("%v, want %v", err, &want)
+	}
+}
+
 func TestTheZeroEncoderCounts(t *testing.T) {
 	var encoder Encoder
 	text("abc").EncodeArchive(&encoder)

@@ -12,8 +12,14 @@ var ErrEncode = errors.New("message cannot be encoded")
 // ErrInvalid is what every error about bytes that are no archive is.
 var ErrInvalid = errors.New("invalid archive")
 
+// ErrFull is what every FullError is, for errors.Is: the archive does not fit.
+var ErrFull = errors.New("archive does not fit")
+
 // FullError says that an archive does not fit. With a buffer of Needed bytes it
 // does, if the message stays the same.
+//
+// It is memory of its Encoder, so that a full buffer costs no allocation: the next
+// one that is full, of the same Encoder, changes it.
 type FullError struct {
 	// Needed is the exact length of the archive in bytes.
 	Needed int
@@ -25,6 +31,9 @@ type FullError struct {
 func (f *FullError) Error() string {
 	return fmt.Sprintf("archive of %d bytes (maximum %d)", f.Needed, f.Available)
 }
+
+// Is reports whether target is ErrFull.
+func (f *FullError) Is(target error) bool { return target == ErrFull }
 
 // EncodeError says what about a message no archive can hold.
 type EncodeError struct {

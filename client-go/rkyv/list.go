@@ -47,9 +47,10 @@ func (l List[V]) All() iter.Seq2[int, V] {
 }
 
 // LoadVec returns the elements of a Vec as a slice of their own; for generated
-// code. It is never nil.
+// code. It is never nil. Nothing is allocated for elements that the archive has not.
 func LoadVec[T any](r Ref, stride int, load func(Ref) T) []T {
 	first, count := r.Vec(0)
+	_ = first.bytes(stride * count)
 	values := make([]T, count)
 	for index := range values {
 		values[index] = load(first.At(index * stride))

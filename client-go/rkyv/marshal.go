@@ -6,7 +6,7 @@ var encoders = sync.Pool{New: func() any { return new(Encoder) }}
 
 // Marshal returns the archive of a message in a buffer of its own, aligned to 16.
 //
-// Errors: *EncodeError.
+// Errors: *EncodeError; *FullError if the message grew meanwhile.
 func Marshal(message Encodable) ([]byte, error) {
 	e := encoders.Get().(*Encoder)
 	defer putEncoder(e)
@@ -14,7 +14,7 @@ func Marshal(message Encodable) ([]byte, error) {
 	if full, ok := err.(*FullError); ok {
 		buf := alignedBytes(full.Needed)[:full.Needed]
 		n, err = encode(e, buf, message)
-		return buf[:n], err
+		return buf[:n], grown(err)
 	}
 	return []byte{}[:n], err
 }
@@ -23,7 +23,7 @@ func Marshal(message Encodable) ([]byte, error) {
 // next multiple of 16 of the length; the bytes up to there are zero. For views
 // without a copy the start of buf must be aligned, too.
 //
-// Errors: *EncodeError; then buf is returned as it was.
+// Errors: as of Marshal; then buf is returned as it was.
 func AppendMarshal(buf []byte, message Encodable) ([]byte, error) {
 	e := encoders.Get().(*Encoder)
 	defer putEncoder(e)
@@ -36,7 +36,7 @@ func AppendMarshal(buf []byte, message Encodable) ([]byte, error) {
 		n, err = encode(e, spare[start:], message)
 	}
 	if err != nil {
-		return buf, err
+		return buf, grown(err)
 	}
 	if start > len(spare) {
 		return buf, nil // a message without bytes
@@ -49,6 +49,15 @@ func encode(e *Encoder, buf []byte, message Encodable) (int, error) {
 	e.Reset(buf)
 	message.EncodeArchive(e)
 	return e.Finish()
+}
+
+// grown returns the error of a message that grew between two attempts, in memory that
+// is not the encoder's; other errors as they are.
+func grown(err error) error {
+	if full, ok := err.(*FullError); ok {
+		return &FullError{Needed: full.Needed, Available: full.Available}
+	}
+	return err
 }
 
 // putEncoder keeps the encoder, and not the buffer it wrote to.

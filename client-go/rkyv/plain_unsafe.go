@@ -52,9 +52,13 @@ func ArrayView[T Plain](r Ref, offset, count int) []T {
 	if count == 0 {
 		return []T{}
 	}
-	// The length was checked by slicing; the alignment by the Checker, relative to
-	// the archive's start, which Aligned saw to.
-	return unsafe.Slice((*T)(unsafe.Pointer(unsafe.SliceData(memory))), count)
+	first := unsafe.Pointer(unsafe.SliceData(memory))
+	if uintptr(first)%unsafe.Alignof(value) != 0 {
+		panic(errMisaligned)
+	}
+	// The length was checked by slicing. (The alignment can be wrong only if the
+	// Checker was not asked, or the archive's start not aligned: see Aligned.)
+	return unsafe.Slice((*T)(first), count)
 }
 
 // stringOf returns bytes as a string without a copy.

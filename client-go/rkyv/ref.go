@@ -7,35 +7,47 @@ import (
 
 // A Ref is a position in a checked archive. Generated views are made of it; its
 // methods read what stands so many bytes behind the position.
+//
+// They check every access against the archive's end, and how many pointers lead
+// here: bytes that were not checked, or changed since, make them panic (see Recover),
+// and never read outside, nor follow pointers without end.
 type Ref struct {
-	archive  []byte
-	position int
+	archive []byte
+	// position is below ArchiveMax in checked archives.
+	position uint32
+	// depth counts the pointers that lead here, up to DepthMax.
+	depth uint32
 }
 
 // NewRef returns the position in an archive.
 //
 // Preconditions: a Checker accepted the archive, and nobody changes it.
-func NewRef(archive []byte, position int) Ref { return Ref{archive, position} }
+func NewRef(archive []byte, position int) Ref {
+	return Ref{archive: archive, position: uint32(position)}
+}
 
 // At returns the position so many bytes behind this one.
-func (r Ref) At(offset int) Ref { return Ref{r.archive, r.position + offset} }
+func (r Ref) At(offset int) Ref {
+	r.position += uint32(offset)
+	return r
+}
 
 // U8 reads a u8.
-func (r Ref) U8(offset int) uint8 { return r.archive[r.position+offset] }
+func (r Ref) U8(offset int) uint8 { return r.archive[int(r.position)+offset] }
 
 // U16 reads a u16.
 func (r Ref) U16(offset int) uint16 {
-	return binary.LittleEndian.Uint16(r.archive[r.position+offset:])
+	return binary.LittleEndian.Uint16(r.archive[int(r.position)+offset:])
 }
 
 // U32 reads a u32.
 func (r Ref) U32(offset int) uint32 {
-	return binary.LittleEndian.Uint32(r.archive[r.position+offset:])
+	return binary.LittleEndian.Uint32(r.archive[int(r.position)+offset:])
 }
 
 // U64 reads a u64.
 func (r Ref) U64(offset int) uint64 {
-	return binary.LittleEndian.Uint64(r.archive[r.position+offset:])
+	return binary.LittleEndian.Uint64(r.archive[int(r.position)+offset:])
 }
 
 // I8 reads an i8.
@@ -65,17 +77,24 @@ func (r Ref) Char(offset int) rune { return rune(r.U32(offset)) }
 
 // String reads a string and copies it.
 func (r Ref) String(offset int) string {
-	return string(textBytes(r.archive, r.position+offset))
+	return string(textBytes(r.archive, int(r.position)+offset))
 }
 
 // StringView reads a string without a copy. It is the archive's memory, and so
 // must not be used once the archive is released.
 func (r Ref) StringView(offset int) string {
-	return stringOf(textBytes(r.archive, r.position+offset))
+	return stringOf(textBytes(r.archive, int(r.position)+offset))
 }
 
 // Box returns the position of what a Box holds.
-func (r Ref) Box(offset int) Ref { return r.At(offset + int(r.I32(offset))) }
+func (r Ref) Box(offset int) Ref {
+	if r.depth >= DepthMax {
+		panic(errTooDeep)
+	}
+	r.position += uint32(offset) + r.U32(offset)
+	r.depth++
+	return r
+}
 
 // Vec returns the position of a Vec's first element, and how many there are.
 func (r Ref) Vec(offset int) (first Ref, count int) {
@@ -84,8 +103,8 @@ func (r Ref) Vec(offset int) (first Ref, count int) {
 
 // bytes returns so many bytes at the position.
 func (r Ref) bytes(length int) []byte {
-	end := r.position + length
-	return r.archive[r.position:end:end]
+	start := int(r.position)
+	return r.archive[start : start+length : start+length]
 }
 
 // CopyString returns the string at a position, copied; for lists.
