@@ -34,6 +34,12 @@
 //	array, tuple, struct           elements, fields in order, each at its alignment
 //	enum                           tag byte, then the variant's fields as a struct's
 //
+// # Two ways to write one
+//
+// A generated struct encodes itself: Marshal, AppendMarshal, or EncodeArchive with an
+// Encoder. A Builder writes the same bytes field by field, without the struct; its
+// types are generated beside (BuildOrder, OrderBuilder).
+//
 // # Three ways to look at an archive
 //
 // A Checker decides whether bytes are an archive of a type. It agrees with rkyv's

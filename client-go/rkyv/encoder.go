@@ -56,6 +56,17 @@ type Encoder struct {
 	depth int
 	// err is the first thing wrong with the message.
 	err error
+	// stage holds the fixed parts of values that are being built; see Builder.
+	stage []byte
+	// pointers is where in the stage offsets stand.
+	pointers []uint32
+	// frames are the values that are being built, each inside of the one before.
+	frames []frame
+	// serial counts frames; it goes on after Reset.
+	serial uint64
+	// target is buf while the stage is written in its place.
+	target    []byte
+	isStaging bool
 	// full is what Finish returned last of an archive that did not fit.
 	full FullError
 }
@@ -64,6 +75,8 @@ type Encoder struct {
 func (e *Encoder) Reset(buf []byte) {
 	e.buf, e.position, e.positions = buf, 0, e.positions[:0]
 	e.cursor, e.depth, e.err = 0, 0, nil
+	e.stage, e.pointers, e.frames = e.stage[:0], e.pointers[:0], e.frames[:0]
+	e.target, e.isStaging = nil, false
 }
 
 // Finish returns the length of the archive at the start of the buffer.
@@ -71,6 +84,7 @@ func (e *Encoder) Reset(buf []byte) {
 // Errors: *FullError, the encoder's own, if it does not fit; *EncodeError if there is
 // no such archive.
 func (e *Encoder) Finish() (n int, err error) {
+	e.completeAll()
 	switch {
 	case e.err != nil:
 		return 0, e.err
@@ -177,30 +191,35 @@ func (e *Encoder) elements(values []byte, align int) {
 
 // PutString writes the fixed part of a string at a position, whose bytes are into.
 func (e *Encoder) PutString(into []byte, at int, s string) {
-	_ = into[7]
+	word := ^uint64(0)
 	if len(s) > inlineMax {
-		binary.LittleEndian.PutUint32(into, textLength(len(s)))
-		binary.LittleEndian.PutUint32(into[4:], e.offset(at))
-		return
+		word = textLength(len(s)) | uint64(e.offset(at, 4))<<32
 	}
-	binary.LittleEndian.PutUint64(into, inlineWord(s))
+	binary.LittleEndian.PutUint64(into, word)
+	if len(s) <= inlineMax {
+		copy(into, s)
+	}
 }
 
 // PutVec writes the fixed part of a Vec.
 func (e *Encoder) PutVec(into []byte, at, count int) {
 	binary.LittleEndian.PutUint32(into[4:], uint32(count))
-	binary.LittleEndian.PutUint32(into, e.offset(at))
+	binary.LittleEndian.PutUint32(into, e.offset(at, 0))
 }
 
 // PutBox writes the fixed part of a Box.
 func (e *Encoder) PutBox(into []byte, at int) {
-	binary.LittleEndian.PutUint32(into, e.offset(at))
+	binary.LittleEndian.PutUint32(into, e.offset(at, 0))
 }
 
-// offset takes the next position and returns how far it is from at.
-func (e *Encoder) offset(at int) uint32 {
+// offset takes the next position and returns how far it is from at. It is to stand
+// so many bytes behind at.
+func (e *Encoder) offset(at, behind int) uint32 {
 	position := e.positions[e.cursor]
 	e.cursor++
+	if e.isStaging {
+		e.pointers = append(e.pointers, uint32(at+behind))
+	}
 	return position - uint32(at)
 }
 

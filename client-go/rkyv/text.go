@@ -15,10 +15,7 @@ import "encoding/binary"
 const inlineMax = 8
 
 // textLength is a length above inlineMax as it stands in the first form's place.
-func textLength(length int) uint32 {
-	n := uint32(length)
-	return n&0x3f | 0x80 | n&^0x3f<<2
-}
+func textLength(length int) uint64 { return uint64(length&0x3f | 0x80 | length&^0x3f<<2) }
 
 // isInline reports whether the text stands in these eight bytes.
 func isInline(word uint64) bool { return word&0xc0 != 0x80 }

@@ -2,6 +2,7 @@ package rkyv
 
 import (
 	"bytes"
+	"encoding/binary"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -38,13 +39,11 @@ func TestTextIsValidIfItIsUTF8(t *testing.T) {
 func TestShortTextStandsInPlaceAsLongAsItIs(t *testing.T) {
 	texts := []string{"", "a", "ab", "ß", "abc", "\x00", "a\x00b", "1234567", "12345678", "🦀🦀"}
 	for _, s := range texts {
-		word := inlineWord(s)
-		var memory [8]byte
-		for i := range memory {
-			memory[i] = byte(word >> (8 * i))
-		}
+		memory := make([]byte, 8)
+		new(Encoder).PutString(memory, 0, s)
 		want := s + strings.Repeat("\xff", 8-len(s))
-		if string(memory[:]) != want || inlineLength(word) != len(s) {
+		word := binary.LittleEndian.Uint64(memory)
+		if string(memory) != want || inlineLength(word) != len(s) {
 			t.Errorf("%q: %q, length %d", s, memory, inlineLength(word))
 		}
 		if ascii := strings.Trim(s, "ß🦀") == s; isInlineASCII(word) != ascii {

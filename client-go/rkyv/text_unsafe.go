@@ -75,21 +75,6 @@ func copyText(into []byte, s string) bool {
 	return found&notASCII == 0 || utf8.ValidString(s)
 }
 
-// inlineWord returns text as it stands in place: its bytes, then 0xff up to eight.
-//
-// Preconditions: len(s) is at most inlineMax.
-func inlineWord(s string) uint64 {
-	n := len(s)
-	if n == wordText {
-		return wordAt(unsafe.StringData(s), 0)
-	}
-	word := ^uint64(0)
-	for at := n - 1; at >= 0; at-- {
-		word = word<<8 | uint64(s[at])
-	}
-	return word
-}
-
 // inlineLength returns how many bytes before the first 0xff a word has.
 func inlineLength(word uint64) int {
 	// A byte of 0xff is one whose complement is 0; the lowest such is exact.

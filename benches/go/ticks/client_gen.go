@@ -6,6 +6,7 @@ import (
 	"context"
 
 	outrigger "github.com/outrigger-ipc/outrigger/client-go"
+	"github.com/outrigger-ipc/outrigger/client-go/rkyv"
 )
 
 // Answers ticks.
@@ -56,4 +57,32 @@ func (c *Client) Reflect(ctx context.Context, request *Tick) (TickView, error) {
 	}
 	reply.archive = archive
 	return reply, nil
+}
+
+// BuildReflect is Reflect with a request that build writes in place. If that does not
+// fit in a slot, build runs once more, and must then write the same.
+func (c *Client) BuildReflect(
+	ctx context.Context, build func(TickBuilder),
+) (TickView, error) {
+	archive, err := c.caller.Invoke(ctx, &methodReflect, buildingReflect(build))
+	if err != nil {
+		return TickView{}, err
+	}
+	reply, err := ParseTick(archive.Bytes())
+	if err != nil {
+		return TickView{}, outrigger.InvalidReply(&methodReflect, archive, err)
+	}
+	reply.archive = archive
+	return reply, nil
+}
+
+// buildingReflect is a request of Reflect that is yet to be written.
+type buildingReflect func(TickBuilder)
+
+func (build buildingReflect) EncodeArchive(e *rkyv.Encoder) {
+	if build == nil {
+		e.FailNil("Tick")
+		return
+	}
+	build(BuildTick(e))
 }

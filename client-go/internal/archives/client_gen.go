@@ -1497,3 +1497,367 @@ func (c *Client) Pack(ctx context.Context, request *Boxes) (BoxesView, error) {
 	reply.archive = archive
 	return reply, nil
 }
+
+// BuildCook is Cook with a request that build writes in place. If that does not
+// fit in a slot, build runs once more, and must then write the same.
+func (c *Client) BuildCook(
+	ctx context.Context, build func(KitchenBuilder),
+) (KitchenView, error) {
+	archive, err := c.caller.Invoke(ctx, &methodCook, buildingCook(build))
+	if err != nil {
+		return KitchenView{}, failureOfCook(err)
+	}
+	reply, err := ParseKitchen(archive.Bytes())
+	if err != nil {
+		return KitchenView{}, outrigger.InvalidReply(&methodCook, archive, err)
+	}
+	reply.archive = archive
+	return reply, nil
+}
+
+// buildingCook is a request of Cook that is yet to be written.
+type buildingCook func(KitchenBuilder)
+
+func (build buildingCook) EncodeArchive(e *rkyv.Encoder) {
+	if build == nil {
+		e.FailNil("Kitchen")
+		return
+	}
+	build(BuildKitchen(e))
+}
+
+// BuildDrawShape is DrawShape with a request that build writes in place. If that does not
+// fit in a slot, build runs once more, and must then write the same.
+func (c *Client) BuildDrawShape(
+	ctx context.Context, build func(ShapeBuilder),
+) (ShapeView, error) {
+	archive, err := c.caller.Invoke(ctx, &methodDrawShape, buildingDrawShape(build))
+	if err != nil {
+		return ShapeView{}, failureOfDrawShape(err)
+	}
+	reply, err := ParseShape(archive.Bytes())
+	if err != nil {
+		return ShapeView{}, outrigger.InvalidReply(&methodDrawShape, archive, err)
+	}
+	reply.archive = archive
+	return reply, nil
+}
+
+// buildingDrawShape is a request of DrawShape that is yet to be written.
+type buildingDrawShape func(ShapeBuilder)
+
+func (build buildingDrawShape) EncodeArchive(e *rkyv.Encoder) {
+	if build == nil {
+		e.FailNil("Shape")
+		return
+	}
+	build(BuildShape(e))
+}
+
+// BuildHTTPGet is HTTPGet with a request that build writes in place. If that does not
+// fit in a slot, build runs once more, and must then write the same.
+func (c *Client) BuildHTTPGet(
+	ctx context.Context, build func(ScalarsBuilder),
+) (TextsView, error) {
+	archive, err := c.caller.Invoke(ctx, &methodHTTPGet, buildingHTTPGet(build))
+	if err != nil {
+		return TextsView{}, err
+	}
+	reply, err := ParseTexts(archive.Bytes())
+	if err != nil {
+		return TextsView{}, outrigger.InvalidReply(&methodHTTPGet, archive, err)
+	}
+	reply.archive = archive
+	return reply, nil
+}
+
+// buildingHTTPGet is a request of HTTPGet that is yet to be written.
+type buildingHTTPGet func(ScalarsBuilder)
+
+func (build buildingHTTPGet) EncodeArchive(e *rkyv.Encoder) {
+	if build == nil {
+		e.FailNil("Scalars")
+		return
+	}
+	build(BuildScalars(e))
+}
+
+// BuildSort is Sort with a request that build writes in place. If that does not
+// fit in a slot, build runs once more, and must then write the same.
+func (c *Client) BuildSort(
+	ctx context.Context, build func(ListsBuilder),
+) (OptionsView, error) {
+	archive, err := c.caller.Invoke(ctx, &methodSort, buildingSort(build))
+	if err != nil {
+		return OptionsView{}, err
+	}
+	reply, err := ParseOptions(archive.Bytes())
+	if err != nil {
+		return OptionsView{}, outrigger.InvalidReply(&methodSort, archive, err)
+	}
+	reply.archive = archive
+	return reply, nil
+}
+
+// buildingSort is a request of Sort that is yet to be written.
+type buildingSort func(ListsBuilder)
+
+func (build buildingSort) EncodeArchive(e *rkyv.Encoder) {
+	if build == nil {
+		e.FailNil("Lists")
+		return
+	}
+	build(BuildLists(e))
+}
+
+// BuildPlant is Plant with a request that build writes in place. If that does not
+// fit in a slot, build runs once more, and must then write the same.
+func (c *Client) BuildPlant(
+	ctx context.Context, build func(ArraysBuilder),
+) (TreeView, error) {
+	archive, err := c.caller.Invoke(ctx, &methodPlant, buildingPlant(build))
+	if err != nil {
+		return TreeView{}, err
+	}
+	reply, err := ParseTree(archive.Bytes())
+	if err != nil {
+		return TreeView{}, outrigger.InvalidReply(&methodPlant, archive, err)
+	}
+	reply.archive = archive
+	return reply, nil
+}
+
+// buildingPlant is a request of Plant that is yet to be written.
+type buildingPlant func(ArraysBuilder)
+
+func (build buildingPlant) EncodeArchive(e *rkyv.Encoder) {
+	if build == nil {
+		e.FailNil("Arrays")
+		return
+	}
+	build(BuildArrays(e))
+}
+
+// BuildEvaluate is Evaluate with a request that build writes in place. If that does not
+// fit in a slot, build runs once more, and must then write the same.
+func (c *Client) BuildEvaluate(
+	ctx context.Context, build func(ChainBuilder),
+) (ExpressionView, error) {
+	archive, err := c.caller.Invoke(ctx, &methodEvaluate, buildingEvaluate(build))
+	if err != nil {
+		return ExpressionView{}, err
+	}
+	reply, err := ParseExpression(archive.Bytes())
+	if err != nil {
+		return ExpressionView{}, outrigger.InvalidReply(&methodEvaluate, archive, err)
+	}
+	reply.archive = archive
+	return reply, nil
+}
+
+// buildingEvaluate is a request of Evaluate that is yet to be written.
+type buildingEvaluate func(ChainBuilder)
+
+func (build buildingEvaluate) EncodeArchive(e *rkyv.Encoder) {
+	if build == nil {
+		e.FailNil("Chain")
+		return
+	}
+	build(BuildChain(e))
+}
+
+// BuildName is Name with a request that build writes in place. If that does not
+// fit in a slot, build runs once more, and must then write the same.
+func (c *Client) BuildName(
+	ctx context.Context, build func(AwkwardBuilder),
+) (EmptyView, error) {
+	archive, err := c.caller.Invoke(ctx, &methodName, buildingName(build))
+	if err != nil {
+		return EmptyView{}, err
+	}
+	reply, err := ParseEmpty(archive.Bytes())
+	if err != nil {
+		return EmptyView{}, outrigger.InvalidReply(&methodName, archive, err)
+	}
+	reply.archive = archive
+	return reply, nil
+}
+
+// buildingName is a request of Name that is yet to be written.
+type buildingName func(AwkwardBuilder)
+
+func (build buildingName) EncodeArchive(e *rkyv.Encoder) {
+	if build == nil {
+		e.FailNil("Awkward")
+		return
+	}
+	build(BuildAwkward(e))
+}
+
+// BuildOrder is Order with a request that build writes in place. If that does not
+// fit in a slot, build runs once more, and must then write the same.
+func (c *Client) BuildOrder(
+	ctx context.Context, build func(OrderBuilder),
+) (OrderView, error) {
+	archive, err := c.caller.Invoke(ctx, &methodOrder, buildingOrder(build))
+	if err != nil {
+		return OrderView{}, err
+	}
+	reply, err := ParseOrder(archive.Bytes())
+	if err != nil {
+		return OrderView{}, outrigger.InvalidReply(&methodOrder, archive, err)
+	}
+	reply.archive = archive
+	return reply, nil
+}
+
+// buildingOrder is a request of Order that is yet to be written.
+type buildingOrder func(OrderBuilder)
+
+func (build buildingOrder) EncodeArchive(e *rkyv.Encoder) {
+	if build == nil {
+		e.FailNil("Order")
+		return
+	}
+	build(BuildOrder(e))
+}
+
+// BuildPairUp is PairUp with a request that build writes in place. If that does not
+// fit in a slot, build runs once more, and must then write the same.
+func (c *Client) BuildPairUp(
+	ctx context.Context, build func(TuplesBuilder),
+) (TuplesView, error) {
+	archive, err := c.caller.Invoke(ctx, &methodPairUp, buildingPairUp(build))
+	if err != nil {
+		return TuplesView{}, err
+	}
+	reply, err := ParseTuples(archive.Bytes())
+	if err != nil {
+		return TuplesView{}, outrigger.InvalidReply(&methodPairUp, archive, err)
+	}
+	reply.archive = archive
+	return reply, nil
+}
+
+// buildingPairUp is a request of PairUp that is yet to be written.
+type buildingPairUp func(TuplesBuilder)
+
+func (build buildingPairUp) EncodeArchive(e *rkyv.Encoder) {
+	if build == nil {
+		e.FailNil("Tuples")
+		return
+	}
+	build(BuildTuples(e))
+}
+
+// BuildReport is Report with a request that build writes in place. If that does not
+// fit in a slot, build runs once more, and must then write the same.
+func (c *Client) BuildReport(
+	ctx context.Context, build func(ResultsBuilder),
+) (ResultsView, error) {
+	archive, err := c.caller.Invoke(ctx, &methodReport, buildingReport(build))
+	if err != nil {
+		return ResultsView{}, err
+	}
+	reply, err := ParseResults(archive.Bytes())
+	if err != nil {
+		return ResultsView{}, outrigger.InvalidReply(&methodReport, archive, err)
+	}
+	reply.archive = archive
+	return reply, nil
+}
+
+// buildingReport is a request of Report that is yet to be written.
+type buildingReport func(ResultsBuilder)
+
+func (build buildingReport) EncodeArchive(e *rkyv.Encoder) {
+	if build == nil {
+		e.FailNil("Results")
+		return
+	}
+	build(BuildResults(e))
+}
+
+// BuildTime is Time with a request that build writes in place. If that does not
+// fit in a slot, build runs once more, and must then write the same.
+func (c *Client) BuildTime(
+	ctx context.Context, build func(TimesBuilder),
+) (TimesView, error) {
+	archive, err := c.caller.Invoke(ctx, &methodTime, buildingTime(build))
+	if err != nil {
+		return TimesView{}, err
+	}
+	reply, err := ParseTimes(archive.Bytes())
+	if err != nil {
+		return TimesView{}, outrigger.InvalidReply(&methodTime, archive, err)
+	}
+	reply.archive = archive
+	return reply, nil
+}
+
+// buildingTime is a request of Time that is yet to be written.
+type buildingTime func(TimesBuilder)
+
+func (build buildingTime) EncodeArchive(e *rkyv.Encoder) {
+	if build == nil {
+		e.FailNil("Times")
+		return
+	}
+	build(BuildTimes(e))
+}
+
+// BuildWiden is Widen with a request that build writes in place. If that does not
+// fit in a slot, build runs once more, and must then write the same.
+func (c *Client) BuildWiden(
+	ctx context.Context, build func(WidesBuilder),
+) (WidesView, error) {
+	archive, err := c.caller.Invoke(ctx, &methodWiden, buildingWiden(build))
+	if err != nil {
+		return WidesView{}, err
+	}
+	reply, err := ParseWides(archive.Bytes())
+	if err != nil {
+		return WidesView{}, outrigger.InvalidReply(&methodWiden, archive, err)
+	}
+	reply.archive = archive
+	return reply, nil
+}
+
+// buildingWiden is a request of Widen that is yet to be written.
+type buildingWiden func(WidesBuilder)
+
+func (build buildingWiden) EncodeArchive(e *rkyv.Encoder) {
+	if build == nil {
+		e.FailNil("Wides")
+		return
+	}
+	build(BuildWides(e))
+}
+
+// BuildPack is Pack with a request that build writes in place. If that does not
+// fit in a slot, build runs once more, and must then write the same.
+func (c *Client) BuildPack(
+	ctx context.Context, build func(BoxesBuilder),
+) (BoxesView, error) {
+	archive, err := c.caller.Invoke(ctx, &methodPack, buildingPack(build))
+	if err != nil {
+		return BoxesView{}, err
+	}
+	reply, err := ParseBoxes(archive.Bytes())
+	if err != nil {
+		return BoxesView{}, outrigger.InvalidReply(&methodPack, archive, err)
+	}
+	reply.archive = archive
+	return reply, nil
+}
+
+// buildingPack is a request of Pack that is yet to be written.
+type buildingPack func(BoxesBuilder)
+
+func (build buildingPack) EncodeArchive(e *rkyv.Encoder) {
+	if build == nil {
+		e.FailNil("Boxes")
+		return
+	}
+	build(BuildBoxes(e))
+}

@@ -1,6 +1,7 @@
 package archives
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -68,6 +69,25 @@ func TestTheClientSendsWhatTheMethodTakes(t *testing.T) {
 	}
 	_, err = client.Cook(ctx, nil)
 	if err == nil || !strings.Contains(err.Error(), "Kitchen is nil") {
+		t.Error(err)
+	}
+}
+
+func TestTheClientBuildsWhatTheMethodTakes(t *testing.T) {
+	ctx, fake := context.Background(), &caller{into: aligned(1024)}
+	client := NewClient(fake)
+	build := func(shape ShapeBuilder) { shape.BeginCircle().SetValue(1.5) }
+	_, err := client.BuildDrawShape(ctx, build) // the reply is no Shape
+	want, _ := rkyv.Marshal(ShapeCircle{Value: 1.5})
+	if fake.method != &methodDrawShape || !bytes.Equal(fake.into[:len(want)], want) {
+		t.Errorf("%x, %v", fake.into[:len(want)], err)
+	}
+	_, err = client.BuildName(ctx, nil)
+	if err == nil || !strings.Contains(err.Error(), "Awkward is nil") {
+		t.Error(err)
+	}
+	_, err = client.BuildName(ctx, func(name AwkwardBuilder) { name.SetType(1) })
+	if !errors.Is(err, rkyv.ErrEncode) || !strings.Contains(err.Error(), "Awkward without err") {
 		t.Error(err)
 	}
 }

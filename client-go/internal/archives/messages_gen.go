@@ -219,6 +219,299 @@ func checkKitchen(c *rkyv.Checker, at int) bool {
 		checkCompound(c, at+760)
 }
 
+// BuildKitchen begins the archive of a Kitchen, written field by field in place of
+// being encoded. Reset of e comes before, Finish after the last field.
+func BuildKitchen(e *rkyv.Encoder) KitchenBuilder {
+	return KitchenBuilder{rkyv.Build(e, &layoutKitchen)}
+}
+
+// KitchenBuilder writes a Kitchen: all fields, in this order.
+type KitchenBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutKitchen = rkyv.Layout{
+	Name: "Kitchen", Size: 1016, Align: 8,
+	Fields: []string{
+		"scalars",
+		"texts",
+		"lists",
+		"options",
+		"arrays",
+		"tree",
+		"chain",
+		"expression",
+		"awkward",
+		"pair",
+		"meters",
+		"client",
+		"view",
+		"color",
+		"compound",
+	},
+}
+
+// SetScalars sets the field scalars.
+func (b KitchenBuilder) SetScalars(value Scalars) {
+	e := b.value.Field(0)
+	if e == nil {
+		return
+	}
+	partsScalars(e, &value)
+	if _, at, ok := e.Stage(); ok {
+		fixedScalars(e, at, &value)
+		e.Unstage()
+	}
+}
+
+// BeginScalars begins the field scalars, to write it in place.
+func (b KitchenBuilder) BeginScalars() ScalarsBuilder {
+	return ScalarsBuilder{b.value.Inline(0, rkyv.NoTag, 0, &layoutScalars)}
+}
+
+// SetTexts sets the field texts.
+func (b KitchenBuilder) SetTexts(value Texts) {
+	e := b.value.Field(1)
+	if e == nil {
+		return
+	}
+	partsTexts(e, &value)
+	if _, at, ok := e.Stage(); ok {
+		fixedTexts(e, at+56, &value)
+		e.Unstage()
+	}
+}
+
+// BeginTexts begins the field texts, to write it in place.
+func (b KitchenBuilder) BeginTexts() TextsBuilder {
+	return TextsBuilder{b.value.Inline(1, rkyv.NoTag, 56, &layoutTexts)}
+}
+
+// SetLists sets the field lists.
+func (b KitchenBuilder) SetLists(value Lists) {
+	e := b.value.Field(2)
+	if e == nil {
+		return
+	}
+	partsLists(e, &value)
+	if _, at, ok := e.Stage(); ok {
+		fixedLists(e, at+120, &value)
+		e.Unstage()
+	}
+}
+
+// BeginLists begins the field lists, to write it in place.
+func (b KitchenBuilder) BeginLists() ListsBuilder {
+	return ListsBuilder{b.value.Inline(2, rkyv.NoTag, 120, &layoutLists)}
+}
+
+// SetOptions sets the field options.
+func (b KitchenBuilder) SetOptions(value Options) {
+	e := b.value.Field(3)
+	if e == nil {
+		return
+	}
+	partsOptions(e, &value)
+	if _, at, ok := e.Stage(); ok {
+		fixedOptions(e, at+240, &value)
+		e.Unstage()
+	}
+}
+
+// BeginOptions begins the field options, to write it in place.
+func (b KitchenBuilder) BeginOptions() OptionsBuilder {
+	return OptionsBuilder{b.value.Inline(3, rkyv.NoTag, 240, &layoutOptions)}
+}
+
+// SetArrays sets the field arrays.
+func (b KitchenBuilder) SetArrays(value Arrays) {
+	e := b.value.Field(4)
+	if e == nil {
+		return
+	}
+	partsArrays(e, &value)
+	if _, at, ok := e.Stage(); ok {
+		fixedArrays(e, at+360, &value)
+		e.Unstage()
+	}
+}
+
+// BeginArrays begins the field arrays, to write it in place.
+func (b KitchenBuilder) BeginArrays() ArraysBuilder {
+	return ArraysBuilder{b.value.Inline(4, rkyv.NoTag, 360, &layoutArrays)}
+}
+
+// SetTree sets the field tree.
+func (b KitchenBuilder) SetTree(value Tree) {
+	e := b.value.Field(5)
+	if e == nil {
+		return
+	}
+	partsTree(e, &value)
+	if _, at, ok := e.Stage(); ok {
+		fixedTree(e, at+560, &value)
+		e.Unstage()
+	}
+}
+
+// BeginTree begins the field tree, to write it in place.
+func (b KitchenBuilder) BeginTree() TreeBuilder {
+	return TreeBuilder{b.value.Inline(5, rkyv.NoTag, 560, &layoutTree)}
+}
+
+// SetChain sets the field chain.
+func (b KitchenBuilder) SetChain(value Chain) {
+	e := b.value.Field(6)
+	if e == nil {
+		return
+	}
+	partsChain(e, &value)
+	if _, at, ok := e.Stage(); ok {
+		fixedChain(e, at+572, &value)
+		e.Unstage()
+	}
+}
+
+// BeginChain begins the field chain, to write it in place.
+func (b KitchenBuilder) BeginChain() ChainBuilder {
+	return ChainBuilder{b.value.Inline(6, rkyv.NoTag, 572, &layoutChain)}
+}
+
+// SetExpression sets the field expression.
+func (b KitchenBuilder) SetExpression(value Expression) {
+	e := b.value.Field(7)
+	if e == nil {
+		return
+	}
+	partsExpression(e, value)
+	if _, at, ok := e.Stage(); ok {
+		value.fixed(e, at+592)
+		e.Unstage()
+	}
+}
+
+// BeginExpression begins the field expression, to write it in place.
+func (b KitchenBuilder) BeginExpression() ExpressionBuilder {
+	return ExpressionBuilder{b.value.Inline(7, rkyv.NoTag, 592, &layoutExpression)}
+}
+
+// SetAwkward sets the field awkward.
+func (b KitchenBuilder) SetAwkward(value Awkward) {
+	e := b.value.Field(8)
+	if e == nil {
+		return
+	}
+	partsAwkward(e, &value)
+	if _, at, ok := e.Stage(); ok {
+		fixedAwkward(e, at+608, &value)
+		e.Unstage()
+	}
+}
+
+// BeginAwkward begins the field awkward, to write it in place.
+func (b KitchenBuilder) BeginAwkward() AwkwardBuilder {
+	return AwkwardBuilder{b.value.Inline(8, rkyv.NoTag, 608, &layoutAwkward)}
+}
+
+// SetPair sets the field pair.
+func (b KitchenBuilder) SetPair(value Pair) {
+	e := b.value.Field(9)
+	if e == nil {
+		return
+	}
+	if _, at, ok := e.Stage(); ok {
+		fixedPair(e, at+712, &value)
+		e.Unstage()
+	}
+}
+
+// BeginPair begins the field pair, to write it in place.
+func (b KitchenBuilder) BeginPair() PairBuilder {
+	return PairBuilder{b.value.Inline(9, rkyv.NoTag, 712, &layoutPair)}
+}
+
+// SetMeters sets the field meters.
+func (b KitchenBuilder) SetMeters(value Meters) {
+	e := b.value.Field(10)
+	if e == nil {
+		return
+	}
+	if _, at, ok := e.Stage(); ok {
+		fixedMeters(e, at+728, &value)
+		e.Unstage()
+	}
+}
+
+// BeginMeters begins the field meters, to write it in place.
+func (b KitchenBuilder) BeginMeters() MetersBuilder {
+	return MetersBuilder{b.value.Inline(10, rkyv.NoTag, 728, &layoutMeters)}
+}
+
+// SetClient sets the field client.
+func (b KitchenBuilder) SetClient(value FixtureClient) {
+	e := b.value.Field(11)
+	if e == nil {
+		return
+	}
+	if _, at, ok := e.Stage(); ok {
+		fixedFixtureClient(e, at+736, &value)
+		e.Unstage()
+	}
+}
+
+// BeginClient begins the field client, to write it in place.
+func (b KitchenBuilder) BeginClient() FixtureClientBuilder {
+	return FixtureClientBuilder{b.value.Inline(11, rkyv.NoTag, 736, &layoutFixtureClient)}
+}
+
+// SetView sets the field view.
+func (b KitchenBuilder) SetView(value FixturePointView) {
+	e := b.value.Field(12)
+	if e == nil {
+		return
+	}
+	if _, at, ok := e.Stage(); ok {
+		fixedFixturePointView(e, at+744, &value)
+		e.Unstage()
+	}
+}
+
+// BeginView begins the field view, to write it in place.
+func (b KitchenBuilder) BeginView() FixturePointViewBuilder {
+	return FixturePointViewBuilder{b.value.Inline(12, rkyv.NoTag, 744, &layoutFixturePointView)}
+}
+
+// SetColor sets the field color.
+func (b KitchenBuilder) SetColor(value Color) {
+	e := b.value.Field(13)
+	if e == nil {
+		return
+	}
+	partsColor(e, value)
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutU8(w[752:], uint8(value))
+		e.Unstage()
+	}
+}
+
+// SetCompound sets the field compound.
+func (b KitchenBuilder) SetCompound(value Compound) {
+	e := b.value.Field(14)
+	if e == nil {
+		return
+	}
+	partsCompound(e, &value)
+	if _, at, ok := e.Stage(); ok {
+		fixedCompound(e, at+760, &value)
+		e.Unstage()
+	}
+}
+
+// BeginCompound begins the field compound, to write it in place.
+func (b KitchenBuilder) BeginCompound() CompoundBuilder {
+	return CompoundBuilder{b.value.Inline(14, rkyv.NoTag, 760, &layoutCompound)}
+}
+
 // Scalars is the message fixture::Scalars.
 type Scalars struct {
 	Flag   bool
@@ -371,6 +664,180 @@ func ParseScalars(archive []byte) (ScalarsView, error) {
 func checkScalars(c *rkyv.Checker, at int) bool {
 	return c.Bool(at) &&
 		c.Char(at+4)
+}
+
+// BuildScalars begins the archive of a Scalars, written field by field in place of
+// being encoded. Reset of e comes before, Finish after the last field.
+func BuildScalars(e *rkyv.Encoder) ScalarsBuilder {
+	return ScalarsBuilder{rkyv.Build(e, &layoutScalars)}
+}
+
+// ScalarsBuilder writes a Scalars: all fields, in this order.
+type ScalarsBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutScalars = rkyv.Layout{
+	Name: "Scalars", Size: 56, Align: 8,
+	Fields: []string{
+		"flag",
+		"letter",
+		"a",
+		"b",
+		"c",
+		"d",
+		"e",
+		"f",
+		"g",
+		"h",
+		"i",
+		"j",
+	},
+}
+
+// SetFlag sets the field flag.
+func (b ScalarsBuilder) SetFlag(value bool) {
+	e := b.value.Field(0)
+	if e == nil {
+		return
+	}
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutBool(w[:], value)
+		e.Unstage()
+	}
+}
+
+// SetLetter sets the field letter.
+func (b ScalarsBuilder) SetLetter(value rune) {
+	e := b.value.Field(1)
+	if e == nil {
+		return
+	}
+	e.Char(value)
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutChar(w[4:], value)
+		e.Unstage()
+	}
+}
+
+// SetA sets the field a.
+func (b ScalarsBuilder) SetA(value uint8) {
+	e := b.value.Field(2)
+	if e == nil {
+		return
+	}
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutU8(w[8:], value)
+		e.Unstage()
+	}
+}
+
+// SetB sets the field b.
+func (b ScalarsBuilder) SetB(value uint16) {
+	e := b.value.Field(3)
+	if e == nil {
+		return
+	}
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutU16(w[10:], value)
+		e.Unstage()
+	}
+}
+
+// SetC sets the field c.
+func (b ScalarsBuilder) SetC(value uint32) {
+	e := b.value.Field(4)
+	if e == nil {
+		return
+	}
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutU32(w[12:], value)
+		e.Unstage()
+	}
+}
+
+// SetD sets the field d.
+func (b ScalarsBuilder) SetD(value uint64) {
+	e := b.value.Field(5)
+	if e == nil {
+		return
+	}
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutU64(w[16:], value)
+		e.Unstage()
+	}
+}
+
+// SetE sets the field e.
+func (b ScalarsBuilder) SetE(value int8) {
+	e := b.value.Field(6)
+	if e == nil {
+		return
+	}
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutI8(w[24:], value)
+		e.Unstage()
+	}
+}
+
+// SetF sets the field f.
+func (b ScalarsBuilder) SetF(value int16) {
+	e := b.value.Field(7)
+	if e == nil {
+		return
+	}
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutI16(w[26:], value)
+		e.Unstage()
+	}
+}
+
+// SetG sets the field g.
+func (b ScalarsBuilder) SetG(value int32) {
+	e := b.value.Field(8)
+	if e == nil {
+		return
+	}
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutI32(w[28:], value)
+		e.Unstage()
+	}
+}
+
+// SetH sets the field h.
+func (b ScalarsBuilder) SetH(value int64) {
+	e := b.value.Field(9)
+	if e == nil {
+		return
+	}
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutI64(w[32:], value)
+		e.Unstage()
+	}
+}
+
+// SetI sets the field i.
+func (b ScalarsBuilder) SetI(value float32) {
+	e := b.value.Field(10)
+	if e == nil {
+		return
+	}
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutF32(w[40:], value)
+		e.Unstage()
+	}
+}
+
+// SetJ sets the field j.
+func (b ScalarsBuilder) SetJ(value float64) {
+	e := b.value.Field(11)
+	if e == nil {
+		return
+	}
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutF64(w[48:], value)
+		e.Unstage()
+	}
 }
 
 // Texts is the message fixture::Texts.
@@ -543,6 +1010,175 @@ func checkTexts(c *rkyv.Checker, at int) bool {
 		checkBoxOfString(c, at+36) &&
 		checkArray2OfString(c, at+40) &&
 		checkVecOfOptionOfString(c, at+56)
+}
+
+// BuildTexts begins the archive of a Texts, written field by field in place of
+// being encoded. Reset of e comes before, Finish after the last field.
+func BuildTexts(e *rkyv.Encoder) TextsBuilder {
+	return TextsBuilder{rkyv.Build(e, &layoutTexts)}
+}
+
+// TextsBuilder writes a Texts: all fields, in this order.
+type TextsBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutTexts = rkyv.Layout{
+	Name: "Texts", Size: 64, Align: 4,
+	Fields: []string{
+		"short",
+		"long",
+		"names",
+		"maybe",
+		"boxed",
+		"pair",
+		"nested",
+	},
+}
+
+// SetShort sets the field short.
+func (b TextsBuilder) SetShort(value string) {
+	e := b.value.Field(0)
+	if e == nil {
+		return
+	}
+	e.String(value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutString(w[:], at, value)
+		e.Unstage()
+	}
+}
+
+// SetLong sets the field long.
+func (b TextsBuilder) SetLong(value string) {
+	e := b.value.Field(1)
+	if e == nil {
+		return
+	}
+	e.String(value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutString(w[8:], at+8, value)
+		e.Unstage()
+	}
+}
+
+// SetNames sets the field names.
+func (b TextsBuilder) SetNames(value []string) {
+	e := b.value.Field(2)
+	if e == nil {
+		return
+	}
+	partsVecOfString(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutVec(w[16:], at+16, len(value))
+		e.Unstage()
+	}
+}
+
+// BeginNames begins the field names, to write it in place.
+func (b TextsBuilder) BeginNames() VecOfStringBuilder {
+	return VecOfStringBuilder{b.value.List(2, rkyv.NoTag, 16, &layoutVecOfString)}
+}
+
+// SetMaybe sets the field maybe.
+func (b TextsBuilder) SetMaybe(value rkyv.Option[string]) {
+	e := b.value.Field(3)
+	if e == nil {
+		return
+	}
+	partsOptionOfString(e, &value)
+	if _, at, ok := e.Stage(); ok {
+		fixedOptionOfString(e, at+24, &value)
+		e.Unstage()
+	}
+}
+
+// SetBoxed sets the field boxed.
+func (b TextsBuilder) SetBoxed(value *string) {
+	e := b.value.Field(4)
+	if e == nil {
+		return
+	}
+	partsBoxOfString(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutBox(w[36:], at+36)
+		e.Unstage()
+	}
+}
+
+// SetPair sets the field pair.
+func (b TextsBuilder) SetPair(value [2]string) {
+	e := b.value.Field(5)
+	if e == nil {
+		return
+	}
+	partsArray2OfString(e, &value)
+	if _, at, ok := e.Stage(); ok {
+		fixedArray2OfString(e, at+40, &value)
+		e.Unstage()
+	}
+}
+
+// SetNested sets the field nested.
+func (b TextsBuilder) SetNested(value []rkyv.Option[string]) {
+	e := b.value.Field(6)
+	if e == nil {
+		return
+	}
+	partsVecOfOptionOfString(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutVec(w[56:], at+56, len(value))
+		e.Unstage()
+	}
+}
+
+// BeginNested begins the field nested, to write it in place.
+func (b TextsBuilder) BeginNested() VecOfOptionOfStringBuilder {
+	return VecOfOptionOfStringBuilder{b.value.List(6, rkyv.NoTag, 56, &layoutVecOfOptionOfString)}
+}
+
+// VecOfStringBuilder writes the elements of a Vec<String>, one after the other.
+type VecOfStringBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutVecOfString = rkyv.Layout{
+	Name: "Vec<String>", Size: 8, Align: 4,
+}
+
+// Add appends an element.
+func (b VecOfStringBuilder) Add(value string) {
+	e := b.value.Field(rkyv.Element)
+	if e == nil {
+		return
+	}
+	e.String(value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutString(w[:], at, value)
+		e.Unstage()
+	}
+}
+
+// VecOfOptionOfStringBuilder writes the elements of a Vec<Option<String>>, one after the other.
+type VecOfOptionOfStringBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutVecOfOptionOfString = rkyv.Layout{
+	Name: "Vec<Option<String>>", Size: 12, Align: 4,
+}
+
+// Add appends an element.
+func (b VecOfOptionOfStringBuilder) Add(value rkyv.Option[string]) {
+	e := b.value.Field(rkyv.Element)
+	if e == nil {
+		return
+	}
+	partsOptionOfString(e, &value)
+	if _, at, ok := e.Stage(); ok {
+		fixedOptionOfString(e, at, &value)
+		e.Unstage()
+	}
 }
 
 // Lists is the message fixture::Lists.
@@ -790,6 +1426,273 @@ func checkLists(c *rkyv.Checker, at int) bool {
 		checkVecOfShape(c, at+112)
 }
 
+// BuildLists begins the archive of a Lists, written field by field in place of
+// being encoded. Reset of e comes before, Finish after the last field.
+func BuildLists(e *rkyv.Encoder) ListsBuilder {
+	return ListsBuilder{rkyv.Build(e, &layoutLists)}
+}
+
+// ListsBuilder writes a Lists: all fields, in this order.
+type ListsBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutLists = rkyv.Layout{
+	Name: "Lists", Size: 120, Align: 4,
+	Fields: []string{
+		"bytes",
+		"words",
+		"numbers",
+		"floats",
+		"flags",
+		"letters",
+		"colors",
+		"points",
+		"pairs",
+		"blobs",
+		"hashes",
+		"options",
+		"boxes",
+		"lists",
+		"shapes",
+	},
+}
+
+// SetBytes sets the field bytes.
+func (b ListsBuilder) SetBytes(value []byte) {
+	e := b.value.Field(0)
+	if e == nil {
+		return
+	}
+	rkyv.EncodeSlice(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutVec(w[:], at, len(value))
+		e.Unstage()
+	}
+}
+
+// SetWords sets the field words.
+func (b ListsBuilder) SetWords(value []uint16) {
+	e := b.value.Field(1)
+	if e == nil {
+		return
+	}
+	rkyv.EncodeSlice(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutVec(w[8:], at+8, len(value))
+		e.Unstage()
+	}
+}
+
+// SetNumbers sets the field numbers.
+func (b ListsBuilder) SetNumbers(value []uint64) {
+	e := b.value.Field(2)
+	if e == nil {
+		return
+	}
+	rkyv.EncodeSlice(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutVec(w[16:], at+16, len(value))
+		e.Unstage()
+	}
+}
+
+// SetFloats sets the field floats.
+func (b ListsBuilder) SetFloats(value []float64) {
+	e := b.value.Field(3)
+	if e == nil {
+		return
+	}
+	rkyv.EncodeSlice(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutVec(w[24:], at+24, len(value))
+		e.Unstage()
+	}
+}
+
+// SetFlags sets the field flags.
+func (b ListsBuilder) SetFlags(value []bool) {
+	e := b.value.Field(4)
+	if e == nil {
+		return
+	}
+	rkyv.EncodeSlice(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutVec(w[32:], at+32, len(value))
+		e.Unstage()
+	}
+}
+
+// SetLetters sets the field letters.
+func (b ListsBuilder) SetLetters(value []rune) {
+	e := b.value.Field(5)
+	if e == nil {
+		return
+	}
+	partsVecOfChar(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutVec(w[40:], at+40, len(value))
+		e.Unstage()
+	}
+}
+
+// SetColors sets the field colors.
+func (b ListsBuilder) SetColors(value []Color) {
+	e := b.value.Field(6)
+	if e == nil {
+		return
+	}
+	partsVecOfColor(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutVec(w[48:], at+48, len(value))
+		e.Unstage()
+	}
+}
+
+// SetPoints sets the field points.
+func (b ListsBuilder) SetPoints(value []Point) {
+	e := b.value.Field(7)
+	if e == nil {
+		return
+	}
+	partsVecOfPoint(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutVec(w[56:], at+56, len(value))
+		e.Unstage()
+	}
+}
+
+// BeginPoints begins the field points, to write it in place.
+func (b ListsBuilder) BeginPoints() VecOfPointBuilder {
+	return VecOfPointBuilder{b.value.List(7, rkyv.NoTag, 56, &layoutVecOfPoint)}
+}
+
+// SetPairs sets the field pairs.
+func (b ListsBuilder) SetPairs(value []Pair) {
+	e := b.value.Field(8)
+	if e == nil {
+		return
+	}
+	partsVecOfPair(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutVec(w[64:], at+64, len(value))
+		e.Unstage()
+	}
+}
+
+// BeginPairs begins the field pairs, to write it in place.
+func (b ListsBuilder) BeginPairs() VecOfPairBuilder {
+	return VecOfPairBuilder{b.value.List(8, rkyv.NoTag, 64, &layoutVecOfPair)}
+}
+
+// SetBlobs sets the field blobs.
+func (b ListsBuilder) SetBlobs(value [][]byte) {
+	e := b.value.Field(9)
+	if e == nil {
+		return
+	}
+	partsVecOfVecOfU8(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutVec(w[72:], at+72, len(value))
+		e.Unstage()
+	}
+}
+
+// BeginBlobs begins the field blobs, to write it in place.
+func (b ListsBuilder) BeginBlobs() VecOfVecOfU8Builder {
+	return VecOfVecOfU8Builder{b.value.List(9, rkyv.NoTag, 72, &layoutVecOfVecOfU8)}
+}
+
+// SetHashes sets the field hashes.
+func (b ListsBuilder) SetHashes(value [][32]byte) {
+	e := b.value.Field(10)
+	if e == nil {
+		return
+	}
+	partsVecOfArray32OfU8(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutVec(w[80:], at+80, len(value))
+		e.Unstage()
+	}
+}
+
+// BeginHashes begins the field hashes, to write it in place.
+func (b ListsBuilder) BeginHashes() VecOfArray32OfU8Builder {
+	return VecOfArray32OfU8Builder{b.value.List(10, rkyv.NoTag, 80, &layoutVecOfArray32OfU8)}
+}
+
+// SetOptions sets the field options.
+func (b ListsBuilder) SetOptions(value []rkyv.Option[uint32]) {
+	e := b.value.Field(11)
+	if e == nil {
+		return
+	}
+	partsVecOfOptionOfU32(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutVec(w[88:], at+88, len(value))
+		e.Unstage()
+	}
+}
+
+// BeginOptions begins the field options, to write it in place.
+func (b ListsBuilder) BeginOptions() VecOfOptionOfU32Builder {
+	return VecOfOptionOfU32Builder{b.value.List(11, rkyv.NoTag, 88, &layoutVecOfOptionOfU32)}
+}
+
+// SetBoxes sets the field boxes.
+func (b ListsBuilder) SetBoxes(value []*Point) {
+	e := b.value.Field(12)
+	if e == nil {
+		return
+	}
+	partsVecOfBoxOfPoint(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutVec(w[96:], at+96, len(value))
+		e.Unstage()
+	}
+}
+
+// BeginBoxes begins the field boxes, to write it in place.
+func (b ListsBuilder) BeginBoxes() VecOfBoxOfPointBuilder {
+	return VecOfBoxOfPointBuilder{b.value.List(12, rkyv.NoTag, 96, &layoutVecOfBoxOfPoint)}
+}
+
+// SetLists sets the field lists.
+func (b ListsBuilder) SetLists(value [][]Point) {
+	e := b.value.Field(13)
+	if e == nil {
+		return
+	}
+	partsVecOfVecOfPoint(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutVec(w[104:], at+104, len(value))
+		e.Unstage()
+	}
+}
+
+// BeginLists begins the field lists, to write it in place.
+func (b ListsBuilder) BeginLists() VecOfVecOfPointBuilder {
+	return VecOfVecOfPointBuilder{b.value.List(13, rkyv.NoTag, 104, &layoutVecOfVecOfPoint)}
+}
+
+// SetShapes sets the field shapes.
+func (b ListsBuilder) SetShapes(value []Shape) {
+	e := b.value.Field(14)
+	if e == nil {
+		return
+	}
+	partsVecOfShape(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutVec(w[112:], at+112, len(value))
+		e.Unstage()
+	}
+}
+
+// BeginShapes begins the field shapes, to write it in place.
+func (b ListsBuilder) BeginShapes() VecOfShapeBuilder {
+	return VecOfShapeBuilder{b.value.List(14, rkyv.NoTag, 112, &layoutVecOfShape)}
+}
+
 // A color:
 //
 //   - as light
@@ -858,6 +1761,32 @@ func checkColor(c *rkyv.Checker, at int) bool {
 	return c.FailTag(at, "Color", "1, 2, 7")
 }
 
+// VecOfPointBuilder writes the elements of a Vec<Point>, one after the other.
+type VecOfPointBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutVecOfPoint = rkyv.Layout{
+	Name: "Vec<Point>", Size: 8, Align: 4,
+}
+
+// Add appends an element.
+func (b VecOfPointBuilder) Add(value Point) {
+	e := b.value.Field(rkyv.Element)
+	if e == nil {
+		return
+	}
+	if _, at, ok := e.Stage(); ok {
+		fixedPoint(e, at, &value)
+		e.Unstage()
+	}
+}
+
+// Next appends an element, which is to be set.
+func (b VecOfPointBuilder) Next() PointBuilder {
+	return PointBuilder{b.value.Inline(rkyv.Element, rkyv.NoTag, 0, &layoutPoint)}
+}
+
 // A point in the plane.
 type Point struct {
 	// Grows to the right.
@@ -923,6 +1852,75 @@ func ParsePoint(archive []byte) (PointView, error) {
 	return PointView{ref: rkyv.NewRef(archive, at)}, nil
 }
 
+// BuildPoint begins the archive of a Point, written field by field in place of
+// being encoded. Reset of e comes before, Finish after the last field.
+func BuildPoint(e *rkyv.Encoder) PointBuilder {
+	return PointBuilder{rkyv.Build(e, &layoutPoint)}
+}
+
+// PointBuilder writes a Point: all fields, in this order.
+type PointBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutPoint = rkyv.Layout{
+	Name: "Point", Size: 8, Align: 4,
+	Fields: []string{
+		"x",
+		"y",
+	},
+}
+
+// SetX sets the field x.
+func (b PointBuilder) SetX(value int32) {
+	e := b.value.Field(0)
+	if e == nil {
+		return
+	}
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutI32(w[:], value)
+		e.Unstage()
+	}
+}
+
+// SetY sets the field y.
+func (b PointBuilder) SetY(value int32) {
+	e := b.value.Field(1)
+	if e == nil {
+		return
+	}
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutI32(w[4:], value)
+		e.Unstage()
+	}
+}
+
+// VecOfPairBuilder writes the elements of a Vec<Pair>, one after the other.
+type VecOfPairBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutVecOfPair = rkyv.Layout{
+	Name: "Vec<Pair>", Size: 16, Align: 8,
+}
+
+// Add appends an element.
+func (b VecOfPairBuilder) Add(value Pair) {
+	e := b.value.Field(rkyv.Element)
+	if e == nil {
+		return
+	}
+	if _, at, ok := e.Stage(); ok {
+		fixedPair(e, at, &value)
+		e.Unstage()
+	}
+}
+
+// Next appends an element, which is to be set.
+func (b VecOfPairBuilder) Next() PairBuilder {
+	return PairBuilder{b.value.Inline(rkyv.Element, rkyv.NoTag, 0, &layoutPair)}
+}
+
 // Two numbers.
 type Pair struct {
 	Field0 uint8
@@ -985,6 +1983,194 @@ func ParsePair(archive []byte) (PairView, error) {
 		return PairView{}, c.Err()
 	}
 	return PairView{ref: rkyv.NewRef(archive, at)}, nil
+}
+
+// BuildPair begins the archive of a Pair, written field by field in place of
+// being encoded. Reset of e comes before, Finish after the last field.
+func BuildPair(e *rkyv.Encoder) PairBuilder {
+	return PairBuilder{rkyv.Build(e, &layoutPair)}
+}
+
+// PairBuilder writes a Pair: all fields, in this order.
+type PairBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutPair = rkyv.Layout{
+	Name: "Pair", Size: 16, Align: 8,
+	Fields: []string{
+		"0",
+		"1",
+	},
+}
+
+// SetField0 sets the field 0.
+func (b PairBuilder) SetField0(value uint8) {
+	e := b.value.Field(0)
+	if e == nil {
+		return
+	}
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutU8(w[:], value)
+		e.Unstage()
+	}
+}
+
+// SetField1 sets the field 1.
+func (b PairBuilder) SetField1(value uint64) {
+	e := b.value.Field(1)
+	if e == nil {
+		return
+	}
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutU64(w[8:], value)
+		e.Unstage()
+	}
+}
+
+// VecOfVecOfU8Builder writes the elements of a Vec<Vec<u8>>, one after the other.
+type VecOfVecOfU8Builder struct {
+	value rkyv.Builder
+}
+
+var layoutVecOfVecOfU8 = rkyv.Layout{
+	Name: "Vec<Vec<u8>>", Size: 8, Align: 4,
+}
+
+// Add appends an element.
+func (b VecOfVecOfU8Builder) Add(value []byte) {
+	e := b.value.Field(rkyv.Element)
+	if e == nil {
+		return
+	}
+	rkyv.EncodeSlice(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutVec(w[:], at, len(value))
+		e.Unstage()
+	}
+}
+
+// VecOfArray32OfU8Builder writes the elements of a Vec<[u8; 32]>, one after the other.
+type VecOfArray32OfU8Builder struct {
+	value rkyv.Builder
+}
+
+var layoutVecOfArray32OfU8 = rkyv.Layout{
+	Name: "Vec<[u8; 32]>", Size: 32, Align: 1,
+}
+
+// Add appends an element.
+func (b VecOfArray32OfU8Builder) Add(value [32]byte) {
+	e := b.value.Field(rkyv.Element)
+	if e == nil {
+		return
+	}
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutArray(w[:], value[:])
+		e.Unstage()
+	}
+}
+
+// VecOfOptionOfU32Builder writes the elements of a Vec<Option<u32>>, one after the other.
+type VecOfOptionOfU32Builder struct {
+	value rkyv.Builder
+}
+
+var layoutVecOfOptionOfU32 = rkyv.Layout{
+	Name: "Vec<Option<u32>>", Size: 8, Align: 4,
+}
+
+// Add appends an element.
+func (b VecOfOptionOfU32Builder) Add(value rkyv.Option[uint32]) {
+	e := b.value.Field(rkyv.Element)
+	if e == nil {
+		return
+	}
+	if _, at, ok := e.Stage(); ok {
+		fixedOptionOfU32(e, at, &value)
+		e.Unstage()
+	}
+}
+
+// VecOfBoxOfPointBuilder writes the elements of a Vec<Box<Point>>, one after the other.
+type VecOfBoxOfPointBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutVecOfBoxOfPoint = rkyv.Layout{
+	Name: "Vec<Box<Point>>", Size: 4, Align: 4,
+}
+
+// Add appends an element.
+func (b VecOfBoxOfPointBuilder) Add(value *Point) {
+	e := b.value.Field(rkyv.Element)
+	if e == nil {
+		return
+	}
+	partsBoxOfPoint(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutBox(w[:], at)
+		e.Unstage()
+	}
+}
+
+// Next appends an element, which is to be set.
+func (b VecOfBoxOfPointBuilder) Next() PointBuilder {
+	return PointBuilder{b.value.Box(rkyv.Element, rkyv.NoTag, 0, &layoutPoint)}
+}
+
+// VecOfVecOfPointBuilder writes the elements of a Vec<Vec<Point>>, one after the other.
+type VecOfVecOfPointBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutVecOfVecOfPoint = rkyv.Layout{
+	Name: "Vec<Vec<Point>>", Size: 8, Align: 4,
+}
+
+// Add appends an element.
+func (b VecOfVecOfPointBuilder) Add(value []Point) {
+	e := b.value.Field(rkyv.Element)
+	if e == nil {
+		return
+	}
+	partsVecOfPoint(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutVec(w[:], at, len(value))
+		e.Unstage()
+	}
+}
+
+// Next appends an element, which is to be set.
+func (b VecOfVecOfPointBuilder) Next() VecOfPointBuilder {
+	return VecOfPointBuilder{b.value.List(rkyv.Element, rkyv.NoTag, 0, &layoutVecOfPoint)}
+}
+
+// VecOfShapeBuilder writes the elements of a Vec<Shape>, one after the other.
+type VecOfShapeBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutVecOfShape = rkyv.Layout{
+	Name: "Vec<Shape>", Size: 32, Align: 8,
+}
+
+// Add appends an element.
+func (b VecOfShapeBuilder) Add(value Shape) {
+	e := b.value.Field(rkyv.Element)
+	if e == nil {
+		return
+	}
+	partsShape(e, value)
+	if _, at, ok := e.Stage(); ok {
+		value.fixed(e, at)
+		e.Unstage()
+	}
+}
+
+// Next appends an element, which is to be set.
+func (b VecOfShapeBuilder) Next() ShapeBuilder {
+	return ShapeBuilder{b.value.Inline(rkyv.Element, rkyv.NoTag, 0, &layoutShape)}
 }
 
 // What can be drawn.
@@ -1526,6 +2712,283 @@ func (v ShapeViewVariantView) Load() (x ShapeViewVariant) {
 	return x
 }
 
+// BuildShape begins the archive of a Shape, written field by field in place of
+// being encoded. Reset of e comes before, Finish after the last field.
+func BuildShape(e *rkyv.Encoder) ShapeBuilder {
+	return ShapeBuilder{rkyv.Build(e, &layoutShape)}
+}
+
+// ShapeBuilder writes a Shape: one of its variants.
+type ShapeBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutShape = rkyv.Layout{
+	Name: "Shape", Size: 32, Align: 8,
+	Fields: []string{
+		"variant",
+	},
+}
+
+// SetNothing makes it the variant Nothing.
+func (b ShapeBuilder) SetNothing() {
+	b.value.Variant(0, nil)
+}
+
+// BeginRect makes it the variant Rect, whose fields are to be set.
+func (b ShapeBuilder) BeginRect() ShapeRectBuilder {
+	return ShapeRectBuilder{b.value.Variant(1, &layoutShapeRect)}
+}
+
+// ShapeRectBuilder writes a ShapeRect: all fields, in this order.
+type ShapeRectBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutShapeRect = rkyv.Layout{
+	Name: "Shape.Rect", Size: 32, Align: 8,
+	Fields: []string{
+		"width",
+		"height",
+	},
+}
+
+// SetWidth sets the field width.
+func (b ShapeRectBuilder) SetWidth(value uint32) {
+	e := b.value.Field(0)
+	if e == nil {
+		return
+	}
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutU32(w[4:], value)
+		e.Unstage()
+	}
+}
+
+// SetHeight sets the field height.
+func (b ShapeRectBuilder) SetHeight(value uint64) {
+	e := b.value.Field(1)
+	if e == nil {
+		return
+	}
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutU64(w[8:], value)
+		e.Unstage()
+	}
+}
+
+// BeginTagged makes it the variant Tagged, whose fields are to be set.
+func (b ShapeBuilder) BeginTagged() ShapeTaggedBuilder {
+	return ShapeTaggedBuilder{b.value.Variant(2, &layoutShapeTagged)}
+}
+
+// ShapeTaggedBuilder writes a ShapeTagged: all fields, in this order.
+type ShapeTaggedBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutShapeTagged = rkyv.Layout{
+	Name: "Shape.Tagged", Size: 32, Align: 8,
+	Fields: []string{
+		"name",
+		"color",
+		"at",
+		"letter",
+	},
+}
+
+// SetName sets the field name.
+func (b ShapeTaggedBuilder) SetName(value string) {
+	e := b.value.Field(0)
+	if e == nil {
+		return
+	}
+	e.String(value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutString(w[4:], at+4, value)
+		e.Unstage()
+	}
+}
+
+// SetColor sets the field color.
+func (b ShapeTaggedBuilder) SetColor(value Color) {
+	e := b.value.Field(1)
+	if e == nil {
+		return
+	}
+	partsColor(e, value)
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutU8(w[12:], uint8(value))
+		e.Unstage()
+	}
+}
+
+// SetAt sets the field at.
+func (b ShapeTaggedBuilder) SetAt(value Point) {
+	e := b.value.Field(2)
+	if e == nil {
+		return
+	}
+	if _, at, ok := e.Stage(); ok {
+		fixedPoint(e, at+16, &value)
+		e.Unstage()
+	}
+}
+
+// BeginAt begins the field at, to write it in place.
+func (b ShapeTaggedBuilder) BeginAt() PointBuilder {
+	return PointBuilder{b.value.Inline(2, rkyv.NoTag, 16, &layoutPoint)}
+}
+
+// SetLetter sets the field letter.
+func (b ShapeTaggedBuilder) SetLetter(value rune) {
+	e := b.value.Field(3)
+	if e == nil {
+		return
+	}
+	e.Char(value)
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutChar(w[24:], value)
+		e.Unstage()
+	}
+}
+
+// BeginCircle makes it the variant Circle, whose fields are to be set.
+func (b ShapeBuilder) BeginCircle() ShapeCircleBuilder {
+	return ShapeCircleBuilder{b.value.Variant(3, &layoutShapeCircle)}
+}
+
+// ShapeCircleBuilder writes a ShapeCircle: all fields, in this order.
+type ShapeCircleBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutShapeCircle = rkyv.Layout{
+	Name: "Shape.Circle", Size: 32, Align: 8,
+	Fields: []string{
+		"0",
+	},
+}
+
+// SetValue sets the field 0.
+func (b ShapeCircleBuilder) SetValue(value float64) {
+	e := b.value.Field(0)
+	if e == nil {
+		return
+	}
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutF64(w[8:], value)
+		e.Unstage()
+	}
+}
+
+// BeginLabel makes it the variant Label, whose fields are to be set.
+func (b ShapeBuilder) BeginLabel() ShapeLabelBuilder {
+	return ShapeLabelBuilder{b.value.Variant(4, &layoutShapeLabel)}
+}
+
+// ShapeLabelBuilder writes a ShapeLabel: all fields, in this order.
+type ShapeLabelBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutShapeLabel = rkyv.Layout{
+	Name: "Shape.Label", Size: 32, Align: 8,
+	Fields: []string{
+		"0",
+	},
+}
+
+// SetValue sets the field 0.
+func (b ShapeLabelBuilder) SetValue(value string) {
+	e := b.value.Field(0)
+	if e == nil {
+		return
+	}
+	e.String(value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutString(w[4:], at+4, value)
+		e.Unstage()
+	}
+}
+
+// BeginMove makes it the variant Move, whose fields are to be set.
+func (b ShapeBuilder) BeginMove() ShapeMoveBuilder {
+	return ShapeMoveBuilder{b.value.Variant(5, &layoutShapeMove)}
+}
+
+// ShapeMoveBuilder writes a ShapeMove: all fields, in this order.
+type ShapeMoveBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutShapeMove = rkyv.Layout{
+	Name: "Shape.Move", Size: 32, Align: 8,
+	Fields: []string{
+		"0",
+		"1",
+	},
+}
+
+// SetField0 sets the field 0.
+func (b ShapeMoveBuilder) SetField0(value int8) {
+	e := b.value.Field(0)
+	if e == nil {
+		return
+	}
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutI8(w[1:], value)
+		e.Unstage()
+	}
+}
+
+// SetField1 sets the field 1.
+func (b ShapeMoveBuilder) SetField1(value int64) {
+	e := b.value.Field(1)
+	if e == nil {
+		return
+	}
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutI64(w[8:], value)
+		e.Unstage()
+	}
+}
+
+// BeginViewVariant makes it the variant View, whose fields are to be set.
+func (b ShapeBuilder) BeginViewVariant() ShapeViewVariantBuilder {
+	return ShapeViewVariantBuilder{b.value.Variant(6, &layoutShapeViewVariant)}
+}
+
+// ShapeViewVariantBuilder writes a ShapeViewVariant: all fields, in this order.
+type ShapeViewVariantBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutShapeViewVariant = rkyv.Layout{
+	Name: "Shape.View", Size: 32, Align: 8,
+	Fields: []string{
+		"0",
+	},
+}
+
+// SetValue sets the field 0.
+func (b ShapeViewVariantBuilder) SetValue(value []Shape) {
+	e := b.value.Field(0)
+	if e == nil {
+		return
+	}
+	partsVecOfShape(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutVec(w[4:], at+4, len(value))
+		e.Unstage()
+	}
+}
+
+// BeginValue begins the field 0, to write it in place.
+func (b ShapeViewVariantBuilder) BeginValue() VecOfShapeBuilder {
+	return VecOfShapeBuilder{b.value.List(0, rkyv.NoTag, 4, &layoutVecOfShape)}
+}
+
 // Options is the message fixture::Options.
 type Options struct {
 	Number rkyv.Option[uint32]
@@ -1713,6 +3176,226 @@ func checkOptions(c *rkyv.Checker, at int) bool {
 		c.Option(at+108) &&
 		c.Option(at+109) &&
 		c.Option(at+110)
+}
+
+// BuildOptions begins the archive of a Options, written field by field in place of
+// being encoded. Reset of e comes before, Finish after the last field.
+func BuildOptions(e *rkyv.Encoder) OptionsBuilder {
+	return OptionsBuilder{rkyv.Build(e, &layoutOptions)}
+}
+
+// OptionsBuilder writes a Options: all fields, in this order.
+type OptionsBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutOptions = rkyv.Layout{
+	Name: "Options", Size: 120, Align: 8,
+	Fields: []string{
+		"number",
+		"flag",
+		"point",
+		"nested",
+		"list",
+		"lists",
+		"shape",
+		"color",
+		"boxed",
+		"empty",
+		"unit",
+		"array",
+	},
+}
+
+// SetNumber sets the field number.
+func (b OptionsBuilder) SetNumber(value rkyv.Option[uint32]) {
+	e := b.value.Field(0)
+	if e == nil {
+		return
+	}
+	if _, at, ok := e.Stage(); ok {
+		fixedOptionOfU32(e, at, &value)
+		e.Unstage()
+	}
+}
+
+// SetFlag sets the field flag.
+func (b OptionsBuilder) SetFlag(value rkyv.Option[bool]) {
+	e := b.value.Field(1)
+	if e == nil {
+		return
+	}
+	if _, at, ok := e.Stage(); ok {
+		fixedOptionOfBool(e, at+8, &value)
+		e.Unstage()
+	}
+}
+
+// SetPoint sets the field point.
+func (b OptionsBuilder) SetPoint(value rkyv.Option[Point]) {
+	e := b.value.Field(2)
+	if e == nil {
+		return
+	}
+	if _, at, ok := e.Stage(); ok {
+		fixedOptionOfPoint(e, at+12, &value)
+		e.Unstage()
+	}
+}
+
+// BeginPoint begins the field point, to write it in place.
+func (b OptionsBuilder) BeginPoint() PointBuilder {
+	return PointBuilder{b.value.Inline(2, 12, 16, &layoutPoint)}
+}
+
+// SetNested sets the field nested.
+func (b OptionsBuilder) SetNested(value rkyv.Option[rkyv.Option[uint8]]) {
+	e := b.value.Field(3)
+	if e == nil {
+		return
+	}
+	if _, at, ok := e.Stage(); ok {
+		fixedOptionOfOptionOfU8(e, at+24, &value)
+		e.Unstage()
+	}
+}
+
+// SetList sets the field list.
+func (b OptionsBuilder) SetList(value rkyv.Option[[]byte]) {
+	e := b.value.Field(4)
+	if e == nil {
+		return
+	}
+	partsOptionOfVecOfU8(e, &value)
+	if _, at, ok := e.Stage(); ok {
+		fixedOptionOfVecOfU8(e, at+28, &value)
+		e.Unstage()
+	}
+}
+
+// SetLists sets the field lists.
+func (b OptionsBuilder) SetLists(value rkyv.Option[[][]uint16]) {
+	e := b.value.Field(5)
+	if e == nil {
+		return
+	}
+	partsOptionOfVecOfVecOfU16(e, &value)
+	if _, at, ok := e.Stage(); ok {
+		fixedOptionOfVecOfVecOfU16(e, at+40, &value)
+		e.Unstage()
+	}
+}
+
+// BeginLists begins the field lists, to write it in place.
+func (b OptionsBuilder) BeginLists() VecOfVecOfU16Builder {
+	return VecOfVecOfU16Builder{b.value.List(5, 40, 44, &layoutVecOfVecOfU16)}
+}
+
+// SetShape sets the field shape.
+func (b OptionsBuilder) SetShape(value rkyv.Option[Shape]) {
+	e := b.value.Field(6)
+	if e == nil {
+		return
+	}
+	partsOptionOfShape(e, &value)
+	if _, at, ok := e.Stage(); ok {
+		fixedOptionOfShape(e, at+56, &value)
+		e.Unstage()
+	}
+}
+
+// BeginShape begins the field shape, to write it in place.
+func (b OptionsBuilder) BeginShape() ShapeBuilder {
+	return ShapeBuilder{b.value.Inline(6, 56, 64, &layoutShape)}
+}
+
+// SetColor sets the field color.
+func (b OptionsBuilder) SetColor(value rkyv.Option[Color]) {
+	e := b.value.Field(7)
+	if e == nil {
+		return
+	}
+	partsOptionOfColor(e, &value)
+	if _, at, ok := e.Stage(); ok {
+		fixedOptionOfColor(e, at+96, &value)
+		e.Unstage()
+	}
+}
+
+// SetBoxed sets the field boxed.
+func (b OptionsBuilder) SetBoxed(value rkyv.Option[*Point]) {
+	e := b.value.Field(8)
+	if e == nil {
+		return
+	}
+	partsOptionOfBoxOfPoint(e, &value)
+	if _, at, ok := e.Stage(); ok {
+		fixedOptionOfBoxOfPoint(e, at+100, &value)
+		e.Unstage()
+	}
+}
+
+// BeginBoxed begins the field boxed, to write it in place.
+func (b OptionsBuilder) BeginBoxed() PointBuilder {
+	return PointBuilder{b.value.Box(8, 100, 104, &layoutPoint)}
+}
+
+// SetEmpty sets the field empty.
+func (b OptionsBuilder) SetEmpty(value rkyv.Option[Empty]) {
+	e := b.value.Field(9)
+	if e == nil {
+		return
+	}
+	if _, at, ok := e.Stage(); ok {
+		fixedOptionOfEmpty(e, at+108, &value)
+		e.Unstage()
+	}
+}
+
+// SetUnit sets the field unit.
+func (b OptionsBuilder) SetUnit(value rkyv.Option[struct{}]) {
+	e := b.value.Field(10)
+	if e == nil {
+		return
+	}
+	if _, at, ok := e.Stage(); ok {
+		fixedOptionOfUnit(e, at+109, &value)
+		e.Unstage()
+	}
+}
+
+// SetArray sets the field array.
+func (b OptionsBuilder) SetArray(value rkyv.Option[[3]int16]) {
+	e := b.value.Field(11)
+	if e == nil {
+		return
+	}
+	if _, at, ok := e.Stage(); ok {
+		fixedOptionOfArray3OfI16(e, at+110, &value)
+		e.Unstage()
+	}
+}
+
+// VecOfVecOfU16Builder writes the elements of a Vec<Vec<u16>>, one after the other.
+type VecOfVecOfU16Builder struct {
+	value rkyv.Builder
+}
+
+var layoutVecOfVecOfU16 = rkyv.Layout{
+	Name: "Vec<Vec<u16>>", Size: 8, Align: 4,
+}
+
+// Add appends an element.
+func (b VecOfVecOfU16Builder) Add(value []uint16) {
+	e := b.value.Field(rkyv.Element)
+	if e == nil {
+		return
+	}
+	rkyv.EncodeSlice(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutVec(w[:], at, len(value))
+		e.Unstage()
+	}
 }
 
 // Nothing at all.
@@ -1935,6 +3618,148 @@ func checkArrays(c *rkyv.Checker, at int) bool {
 		checkArray2OfBoxOfU32(c, at+192)
 }
 
+// BuildArrays begins the archive of a Arrays, written field by field in place of
+// being encoded. Reset of e comes before, Finish after the last field.
+func BuildArrays(e *rkyv.Encoder) ArraysBuilder {
+	return ArraysBuilder{rkyv.Build(e, &layoutArrays)}
+}
+
+// ArraysBuilder writes a Arrays: all fields, in this order.
+type ArraysBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutArrays = rkyv.Layout{
+	Name: "Arrays", Size: 200, Align: 8,
+	Fields: []string{
+		"hash",
+		"matrix",
+		"points",
+		"shapes",
+		"flags",
+		"options",
+		"blobs",
+		"boxes",
+		"none",
+		"empty",
+		"unit",
+	},
+}
+
+// SetHash sets the field hash.
+func (b ArraysBuilder) SetHash(value [32]byte) {
+	e := b.value.Field(0)
+	if e == nil {
+		return
+	}
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutArray(w[:], value[:])
+		e.Unstage()
+	}
+}
+
+// SetMatrix sets the field matrix.
+func (b ArraysBuilder) SetMatrix(value [2][3]float32) {
+	e := b.value.Field(1)
+	if e == nil {
+		return
+	}
+	if _, at, ok := e.Stage(); ok {
+		fixedArray2OfArray3OfF32(e, at+32, &value)
+		e.Unstage()
+	}
+}
+
+// SetPoints sets the field points.
+func (b ArraysBuilder) SetPoints(value [2]Point) {
+	e := b.value.Field(2)
+	if e == nil {
+		return
+	}
+	if _, at, ok := e.Stage(); ok {
+		fixedArray2OfPoint(e, at+56, &value)
+		e.Unstage()
+	}
+}
+
+// SetShapes sets the field shapes.
+func (b ArraysBuilder) SetShapes(value [2]Shape) {
+	e := b.value.Field(3)
+	if e == nil {
+		return
+	}
+	partsArray2OfShape(e, &value)
+	if _, at, ok := e.Stage(); ok {
+		fixedArray2OfShape(e, at+72, &value)
+		e.Unstage()
+	}
+}
+
+// SetFlags sets the field flags.
+func (b ArraysBuilder) SetFlags(value [3]bool) {
+	e := b.value.Field(4)
+	if e == nil {
+		return
+	}
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutArray(w[136:], value[:])
+		e.Unstage()
+	}
+}
+
+// SetOptions sets the field options.
+func (b ArraysBuilder) SetOptions(value [2]rkyv.Option[uint64]) {
+	e := b.value.Field(5)
+	if e == nil {
+		return
+	}
+	if _, at, ok := e.Stage(); ok {
+		fixedArray2OfOptionOfU64(e, at+144, &value)
+		e.Unstage()
+	}
+}
+
+// SetBlobs sets the field blobs.
+func (b ArraysBuilder) SetBlobs(value [2][]byte) {
+	e := b.value.Field(6)
+	if e == nil {
+		return
+	}
+	partsArray2OfVecOfU8(e, &value)
+	if _, at, ok := e.Stage(); ok {
+		fixedArray2OfVecOfU8(e, at+176, &value)
+		e.Unstage()
+	}
+}
+
+// SetBoxes sets the field boxes.
+func (b ArraysBuilder) SetBoxes(value [2]*uint32) {
+	e := b.value.Field(7)
+	if e == nil {
+		return
+	}
+	partsArray2OfBoxOfU32(e, &value)
+	if _, at, ok := e.Stage(); ok {
+		fixedArray2OfBoxOfU32(e, at+192, &value)
+		e.Unstage()
+	}
+}
+
+// SetNone sets the field none.
+func (b ArraysBuilder) SetNone(_ [0]uint64) {
+	b.value.Field(8)
+}
+
+// SetEmpty sets the field empty.
+func (b ArraysBuilder) SetEmpty(_ Empty) {
+	b.value.Field(9)
+}
+
+// SetUnit sets the field unit.
+func (b ArraysBuilder) SetUnit(_ struct{}) {
+	b.value.Field(10)
+}
+
 // A value, and trees below it.
 type Tree struct {
 	Value    uint32
@@ -2020,6 +3845,82 @@ func checkTree(c *rkyv.Checker, at int) bool {
 	return checkVecOfTree(c, at+4)
 }
 
+// BuildTree begins the archive of a Tree, written field by field in place of
+// being encoded. Reset of e comes before, Finish after the last field.
+func BuildTree(e *rkyv.Encoder) TreeBuilder {
+	return TreeBuilder{rkyv.Build(e, &layoutTree)}
+}
+
+// TreeBuilder writes a Tree: all fields, in this order.
+type TreeBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutTree = rkyv.Layout{
+	Name: "Tree", Size: 12, Align: 4,
+	Fields: []string{
+		"value",
+		"children",
+	},
+}
+
+// SetValue sets the field value.
+func (b TreeBuilder) SetValue(value uint32) {
+	e := b.value.Field(0)
+	if e == nil {
+		return
+	}
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutU32(w[:], value)
+		e.Unstage()
+	}
+}
+
+// SetChildren sets the field children.
+func (b TreeBuilder) SetChildren(value []Tree) {
+	e := b.value.Field(1)
+	if e == nil {
+		return
+	}
+	partsVecOfTree(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutVec(w[4:], at+4, len(value))
+		e.Unstage()
+	}
+}
+
+// BeginChildren begins the field children, to write it in place.
+func (b TreeBuilder) BeginChildren() VecOfTreeBuilder {
+	return VecOfTreeBuilder{b.value.List(1, rkyv.NoTag, 4, &layoutVecOfTree)}
+}
+
+// VecOfTreeBuilder writes the elements of a Vec<Tree>, one after the other.
+type VecOfTreeBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutVecOfTree = rkyv.Layout{
+	Name: "Vec<Tree>", Size: 12, Align: 4,
+}
+
+// Add appends an element.
+func (b VecOfTreeBuilder) Add(value Tree) {
+	e := b.value.Field(rkyv.Element)
+	if e == nil {
+		return
+	}
+	partsTree(e, &value)
+	if _, at, ok := e.Stage(); ok {
+		fixedTree(e, at, &value)
+		e.Unstage()
+	}
+}
+
+// Next appends an element, which is to be set.
+func (b VecOfTreeBuilder) Next() TreeBuilder {
+	return TreeBuilder{b.value.Inline(rkyv.Element, rkyv.NoTag, 0, &layoutTree)}
+}
+
 // Chain is the message fixture::Chain.
 type Chain struct {
 	Name string
@@ -2098,6 +3999,56 @@ func ParseChain(archive []byte) (ChainView, error) {
 func checkChain(c *rkyv.Checker, at int) bool {
 	return c.String(at) &&
 		checkOptionOfBoxOfChain(c, at+8)
+}
+
+// BuildChain begins the archive of a Chain, written field by field in place of
+// being encoded. Reset of e comes before, Finish after the last field.
+func BuildChain(e *rkyv.Encoder) ChainBuilder {
+	return ChainBuilder{rkyv.Build(e, &layoutChain)}
+}
+
+// ChainBuilder writes a Chain: all fields, in this order.
+type ChainBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutChain = rkyv.Layout{
+	Name: "Chain", Size: 16, Align: 4,
+	Fields: []string{
+		"name",
+		"next",
+	},
+}
+
+// SetName sets the field name.
+func (b ChainBuilder) SetName(value string) {
+	e := b.value.Field(0)
+	if e == nil {
+		return
+	}
+	e.String(value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutString(w[:], at, value)
+		e.Unstage()
+	}
+}
+
+// SetNext sets the field next.
+func (b ChainBuilder) SetNext(value rkyv.Option[*Chain]) {
+	e := b.value.Field(1)
+	if e == nil {
+		return
+	}
+	partsOptionOfBoxOfChain(e, &value)
+	if _, at, ok := e.Stage(); ok {
+		fixedOptionOfBoxOfChain(e, at+8, &value)
+		e.Unstage()
+	}
+}
+
+// BeginNext begins the field next, to write it in place.
+func (b ChainBuilder) BeginNext() ChainBuilder {
+	return ChainBuilder{b.value.Box(1, 8, 12, &layoutChain)}
 }
 
 // Expression is the enum fixture::Expression.
@@ -2534,6 +4485,262 @@ func (v ExpressionWrappedView) Load() (x ExpressionWrapped) {
 	return x
 }
 
+// BuildExpression begins the archive of a Expression, written field by field in place of
+// being encoded. Reset of e comes before, Finish after the last field.
+func BuildExpression(e *rkyv.Encoder) ExpressionBuilder {
+	return ExpressionBuilder{rkyv.Build(e, &layoutExpression)}
+}
+
+// ExpressionBuilder writes a Expression: one of its variants.
+type ExpressionBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutExpression = rkyv.Layout{
+	Name: "Expression", Size: 16, Align: 8,
+	Fields: []string{
+		"variant",
+	},
+}
+
+// BeginNumber makes it the variant Number, whose fields are to be set.
+func (b ExpressionBuilder) BeginNumber() ExpressionNumberBuilder {
+	return ExpressionNumberBuilder{b.value.Variant(0, &layoutExpressionNumber)}
+}
+
+// ExpressionNumberBuilder writes a ExpressionNumber: all fields, in this order.
+type ExpressionNumberBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutExpressionNumber = rkyv.Layout{
+	Name: "Expression.Number", Size: 16, Align: 8,
+	Fields: []string{
+		"0",
+	},
+}
+
+// SetValue sets the field 0.
+func (b ExpressionNumberBuilder) SetValue(value int64) {
+	e := b.value.Field(0)
+	if e == nil {
+		return
+	}
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutI64(w[8:], value)
+		e.Unstage()
+	}
+}
+
+// BeginNegative makes it the variant Negative, whose fields are to be set.
+func (b ExpressionBuilder) BeginNegative() ExpressionNegativeBuilder {
+	return ExpressionNegativeBuilder{b.value.Variant(1, &layoutExpressionNegative)}
+}
+
+// ExpressionNegativeBuilder writes a ExpressionNegative: all fields, in this order.
+type ExpressionNegativeBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutExpressionNegative = rkyv.Layout{
+	Name: "Expression.Negative", Size: 16, Align: 8,
+	Fields: []string{
+		"0",
+	},
+}
+
+// SetValue sets the field 0.
+func (b ExpressionNegativeBuilder) SetValue(value *Expression) {
+	e := b.value.Field(0)
+	if e == nil {
+		return
+	}
+	partsBoxOfExpression(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutBox(w[4:], at+4)
+		e.Unstage()
+	}
+}
+
+// BeginValue begins the field 0, to write it in place.
+func (b ExpressionNegativeBuilder) BeginValue() ExpressionBuilder {
+	return ExpressionBuilder{b.value.Box(0, rkyv.NoTag, 4, &layoutExpression)}
+}
+
+// BeginSum makes it the variant Sum, whose fields are to be set.
+func (b ExpressionBuilder) BeginSum() ExpressionSumBuilder {
+	return ExpressionSumBuilder{b.value.Variant(2, &layoutExpressionSum)}
+}
+
+// ExpressionSumBuilder writes a ExpressionSum: all fields, in this order.
+type ExpressionSumBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutExpressionSum = rkyv.Layout{
+	Name: "Expression.Sum", Size: 16, Align: 8,
+	Fields: []string{
+		"0",
+		"1",
+	},
+}
+
+// SetField0 sets the field 0.
+func (b ExpressionSumBuilder) SetField0(value *Expression) {
+	e := b.value.Field(0)
+	if e == nil {
+		return
+	}
+	partsBoxOfExpression(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutBox(w[4:], at+4)
+		e.Unstage()
+	}
+}
+
+// BeginField0 begins the field 0, to write it in place.
+func (b ExpressionSumBuilder) BeginField0() ExpressionBuilder {
+	return ExpressionBuilder{b.value.Box(0, rkyv.NoTag, 4, &layoutExpression)}
+}
+
+// SetField1 sets the field 1.
+func (b ExpressionSumBuilder) SetField1(value *Expression) {
+	e := b.value.Field(1)
+	if e == nil {
+		return
+	}
+	partsBoxOfExpression(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutBox(w[8:], at+8)
+		e.Unstage()
+	}
+}
+
+// BeginField1 begins the field 1, to write it in place.
+func (b ExpressionSumBuilder) BeginField1() ExpressionBuilder {
+	return ExpressionBuilder{b.value.Box(1, rkyv.NoTag, 8, &layoutExpression)}
+}
+
+// BeginAll makes it the variant All, whose fields are to be set.
+func (b ExpressionBuilder) BeginAll() ExpressionAllBuilder {
+	return ExpressionAllBuilder{b.value.Variant(3, &layoutExpressionAll)}
+}
+
+// ExpressionAllBuilder writes a ExpressionAll: all fields, in this order.
+type ExpressionAllBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutExpressionAll = rkyv.Layout{
+	Name: "Expression.All", Size: 16, Align: 8,
+	Fields: []string{
+		"0",
+	},
+}
+
+// SetValue sets the field 0.
+func (b ExpressionAllBuilder) SetValue(value []Expression) {
+	e := b.value.Field(0)
+	if e == nil {
+		return
+	}
+	partsVecOfExpression(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutVec(w[4:], at+4, len(value))
+		e.Unstage()
+	}
+}
+
+// BeginValue begins the field 0, to write it in place.
+func (b ExpressionAllBuilder) BeginValue() VecOfExpressionBuilder {
+	return VecOfExpressionBuilder{b.value.List(0, rkyv.NoTag, 4, &layoutVecOfExpression)}
+}
+
+// BeginWrapped makes it the variant Wrapped, whose fields are to be set.
+func (b ExpressionBuilder) BeginWrapped() ExpressionWrappedBuilder {
+	return ExpressionWrappedBuilder{b.value.Variant(4, &layoutExpressionWrapped)}
+}
+
+// ExpressionWrappedBuilder writes a ExpressionWrapped: all fields, in this order.
+type ExpressionWrappedBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutExpressionWrapped = rkyv.Layout{
+	Name: "Expression.Wrapped", Size: 16, Align: 8,
+	Fields: []string{
+		"0",
+		"1",
+		"2",
+	},
+}
+
+// SetField0 sets the field 0.
+func (b ExpressionWrappedBuilder) SetField0(value **[]rune) {
+	e := b.value.Field(0)
+	if e == nil {
+		return
+	}
+	partsBoxOfBoxOfVecOfChar(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutBox(w[4:], at+4)
+		e.Unstage()
+	}
+}
+
+// SetField1 sets the field 1.
+func (b ExpressionWrappedBuilder) SetField1(value *[2]uint16) {
+	e := b.value.Field(1)
+	if e == nil {
+		return
+	}
+	partsBoxOfArray2OfU16(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutBox(w[8:], at+8)
+		e.Unstage()
+	}
+}
+
+// SetField2 sets the field 2.
+func (b ExpressionWrappedBuilder) SetField2(value *rkyv.Option[bool]) {
+	e := b.value.Field(2)
+	if e == nil {
+		return
+	}
+	partsBoxOfOptionOfBool(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutBox(w[12:], at+12)
+		e.Unstage()
+	}
+}
+
+// VecOfExpressionBuilder writes the elements of a Vec<Expression>, one after the other.
+type VecOfExpressionBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutVecOfExpression = rkyv.Layout{
+	Name: "Vec<Expression>", Size: 16, Align: 8,
+}
+
+// Add appends an element.
+func (b VecOfExpressionBuilder) Add(value Expression) {
+	e := b.value.Field(rkyv.Element)
+	if e == nil {
+		return
+	}
+	partsExpression(e, value)
+	if _, at, ok := e.Stage(); ok {
+		value.fixed(e, at)
+		e.Unstage()
+	}
+}
+
+// Next appends an element, which is to be set.
+func (b VecOfExpressionBuilder) Next() ExpressionBuilder {
+	return ExpressionBuilder{b.value.Inline(rkyv.Element, rkyv.NoTag, 0, &layoutExpression)}
+}
+
 // Names that Go has other uses for.
 type Awkward struct {
 	// A type.
@@ -2815,6 +5022,304 @@ func checkAwkward(c *rkyv.Checker, at int) bool {
 		c.Slice(at+96, 4, 4)
 }
 
+// BuildAwkward begins the archive of a Awkward, written field by field in place of
+// being encoded. Reset of e comes before, Finish after the last field.
+func BuildAwkward(e *rkyv.Encoder) AwkwardBuilder {
+	return AwkwardBuilder{rkyv.Build(e, &layoutAwkward)}
+}
+
+// AwkwardBuilder writes a Awkward: all fields, in this order.
+type AwkwardBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutAwkward = rkyv.Layout{
+	Name: "Awkward", Size: 104, Align: 8,
+	Fields: []string{
+		"type",
+		"err",
+		"ctx",
+		"len",
+		"id",
+		"load",
+		"release",
+		"tag",
+		"string",
+		"bytes",
+		"encode_archive",
+		"name",
+		"name_view",
+		"e",
+		"x",
+		"at",
+		"w",
+		"r",
+		"v",
+		"http_url",
+		"peer_ids",
+	},
+}
+
+// SetType sets the field type.
+func (b AwkwardBuilder) SetType(value uint8) {
+	e := b.value.Field(0)
+	if e == nil {
+		return
+	}
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutU8(w[:], value)
+		e.Unstage()
+	}
+}
+
+// SetErr sets the field err.
+func (b AwkwardBuilder) SetErr(value string) {
+	e := b.value.Field(1)
+	if e == nil {
+		return
+	}
+	e.String(value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutString(w[4:], at+4, value)
+		e.Unstage()
+	}
+}
+
+// SetCtx sets the field ctx.
+func (b AwkwardBuilder) SetCtx(value uint16) {
+	e := b.value.Field(2)
+	if e == nil {
+		return
+	}
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutU16(w[12:], value)
+		e.Unstage()
+	}
+}
+
+// SetLen sets the field len.
+func (b AwkwardBuilder) SetLen(value uint32) {
+	e := b.value.Field(3)
+	if e == nil {
+		return
+	}
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutU32(w[16:], value)
+		e.Unstage()
+	}
+}
+
+// SetID sets the field id.
+func (b AwkwardBuilder) SetID(value uint64) {
+	e := b.value.Field(4)
+	if e == nil {
+		return
+	}
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutU64(w[24:], value)
+		e.Unstage()
+	}
+}
+
+// SetLoad sets the field load.
+func (b AwkwardBuilder) SetLoad(value []byte) {
+	e := b.value.Field(5)
+	if e == nil {
+		return
+	}
+	rkyv.EncodeSlice(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutVec(w[32:], at+32, len(value))
+		e.Unstage()
+	}
+}
+
+// SetRelease sets the field release.
+func (b AwkwardBuilder) SetRelease(value bool) {
+	e := b.value.Field(6)
+	if e == nil {
+		return
+	}
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutBool(w[40:], value)
+		e.Unstage()
+	}
+}
+
+// SetTag sets the field tag.
+func (b AwkwardBuilder) SetTag(value Color) {
+	e := b.value.Field(7)
+	if e == nil {
+		return
+	}
+	partsColor(e, value)
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutU8(w[41:], uint8(value))
+		e.Unstage()
+	}
+}
+
+// SetString sets the field string.
+func (b AwkwardBuilder) SetString(value string) {
+	e := b.value.Field(8)
+	if e == nil {
+		return
+	}
+	e.String(value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutString(w[44:], at+44, value)
+		e.Unstage()
+	}
+}
+
+// SetBytes sets the field bytes.
+func (b AwkwardBuilder) SetBytes(value [4]byte) {
+	e := b.value.Field(9)
+	if e == nil {
+		return
+	}
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutArray(w[52:], value[:])
+		e.Unstage()
+	}
+}
+
+// SetEncodeArchiveField sets the field encode_archive.
+func (b AwkwardBuilder) SetEncodeArchiveField(value int8) {
+	e := b.value.Field(10)
+	if e == nil {
+		return
+	}
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutI8(w[56:], value)
+		e.Unstage()
+	}
+}
+
+// SetName sets the field name.
+func (b AwkwardBuilder) SetName(value string) {
+	e := b.value.Field(11)
+	if e == nil {
+		return
+	}
+	e.String(value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutString(w[60:], at+60, value)
+		e.Unstage()
+	}
+}
+
+// SetNameView sets the field name_view.
+func (b AwkwardBuilder) SetNameView(value string) {
+	e := b.value.Field(12)
+	if e == nil {
+		return
+	}
+	e.String(value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutString(w[68:], at+68, value)
+		e.Unstage()
+	}
+}
+
+// SetE sets the field e.
+func (b AwkwardBuilder) SetE(value uint8) {
+	e := b.value.Field(13)
+	if e == nil {
+		return
+	}
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutU8(w[76:], value)
+		e.Unstage()
+	}
+}
+
+// SetX sets the field x.
+func (b AwkwardBuilder) SetX(value uint8) {
+	e := b.value.Field(14)
+	if e == nil {
+		return
+	}
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutU8(w[77:], value)
+		e.Unstage()
+	}
+}
+
+// SetAt sets the field at.
+func (b AwkwardBuilder) SetAt(value uint8) {
+	e := b.value.Field(15)
+	if e == nil {
+		return
+	}
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutU8(w[78:], value)
+		e.Unstage()
+	}
+}
+
+// SetW sets the field w.
+func (b AwkwardBuilder) SetW(value uint8) {
+	e := b.value.Field(16)
+	if e == nil {
+		return
+	}
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutU8(w[79:], value)
+		e.Unstage()
+	}
+}
+
+// SetR sets the field r.
+func (b AwkwardBuilder) SetR(value uint8) {
+	e := b.value.Field(17)
+	if e == nil {
+		return
+	}
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutU8(w[80:], value)
+		e.Unstage()
+	}
+}
+
+// SetV sets the field v.
+func (b AwkwardBuilder) SetV(value uint8) {
+	e := b.value.Field(18)
+	if e == nil {
+		return
+	}
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutU8(w[81:], value)
+		e.Unstage()
+	}
+}
+
+// SetHTTPURL sets the field http_url.
+func (b AwkwardBuilder) SetHTTPURL(value rkyv.Option[string]) {
+	e := b.value.Field(19)
+	if e == nil {
+		return
+	}
+	partsOptionOfString(e, &value)
+	if _, at, ok := e.Stage(); ok {
+		fixedOptionOfString(e, at+84, &value)
+		e.Unstage()
+	}
+}
+
+// SetPeerIDs sets the field peer_ids.
+func (b AwkwardBuilder) SetPeerIDs(value []uint32) {
+	e := b.value.Field(20)
+	if e == nil {
+		return
+	}
+	rkyv.EncodeSlice(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutVec(w[96:], at+96, len(value))
+		e.Unstage()
+	}
+}
+
 // Meters is the message fixture::Meters.
 type Meters struct {
 	Value float64
@@ -2869,6 +5374,36 @@ func ParseMeters(archive []byte) (MetersView, error) {
 		return MetersView{}, c.Err()
 	}
 	return MetersView{ref: rkyv.NewRef(archive, at)}, nil
+}
+
+// BuildMeters begins the archive of a Meters, written field by field in place of
+// being encoded. Reset of e comes before, Finish after the last field.
+func BuildMeters(e *rkyv.Encoder) MetersBuilder {
+	return MetersBuilder{rkyv.Build(e, &layoutMeters)}
+}
+
+// MetersBuilder writes a Meters: all fields, in this order.
+type MetersBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutMeters = rkyv.Layout{
+	Name: "Meters", Size: 8, Align: 8,
+	Fields: []string{
+		"0",
+	},
+}
+
+// SetValue sets the field 0.
+func (b MetersBuilder) SetValue(value float64) {
+	e := b.value.Field(0)
+	if e == nil {
+		return
+	}
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutF64(w[:], value)
+		e.Unstage()
+	}
 }
 
 // FixtureClient is the message fixture::Client.
@@ -2927,6 +5462,36 @@ func ParseFixtureClient(archive []byte) (FixtureClientView, error) {
 	return FixtureClientView{ref: rkyv.NewRef(archive, at)}, nil
 }
 
+// BuildFixtureClient begins the archive of a FixtureClient, written field by field in place of
+// being encoded. Reset of e comes before, Finish after the last field.
+func BuildFixtureClient(e *rkyv.Encoder) FixtureClientBuilder {
+	return FixtureClientBuilder{rkyv.Build(e, &layoutFixtureClient)}
+}
+
+// FixtureClientBuilder writes a FixtureClient: all fields, in this order.
+type FixtureClientBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutFixtureClient = rkyv.Layout{
+	Name: "FixtureClient", Size: 8, Align: 8,
+	Fields: []string{
+		"user_id",
+	},
+}
+
+// SetUserID sets the field user_id.
+func (b FixtureClientBuilder) SetUserID(value uint64) {
+	e := b.value.Field(0)
+	if e == nil {
+		return
+	}
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutU64(w[:], value)
+		e.Unstage()
+	}
+}
+
 // FixturePointView is the message fixture::PointView.
 type FixturePointView struct {
 	Only Point
@@ -2980,6 +5545,41 @@ func ParseFixturePointView(archive []byte) (FixturePointViewView, error) {
 		return FixturePointViewView{}, c.Err()
 	}
 	return FixturePointViewView{ref: rkyv.NewRef(archive, at)}, nil
+}
+
+// BuildFixturePointView begins the archive of a FixturePointView, written field by field in place of
+// being encoded. Reset of e comes before, Finish after the last field.
+func BuildFixturePointView(e *rkyv.Encoder) FixturePointViewBuilder {
+	return FixturePointViewBuilder{rkyv.Build(e, &layoutFixturePointView)}
+}
+
+// FixturePointViewBuilder writes a FixturePointView: all fields, in this order.
+type FixturePointViewBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutFixturePointView = rkyv.Layout{
+	Name: "FixturePointView", Size: 8, Align: 4,
+	Fields: []string{
+		"only",
+	},
+}
+
+// SetOnly sets the field only.
+func (b FixturePointViewBuilder) SetOnly(value Point) {
+	e := b.value.Field(0)
+	if e == nil {
+		return
+	}
+	if _, at, ok := e.Stage(); ok {
+		fixedPoint(e, at, &value)
+		e.Unstage()
+	}
+}
+
+// BeginOnly begins the field only, to write it in place.
+func (b FixturePointViewBuilder) BeginOnly() PointBuilder {
+	return PointBuilder{b.value.Inline(0, rkyv.NoTag, 0, &layoutPoint)}
 }
 
 // Types within types within types.
@@ -3335,6 +5935,667 @@ func checkCompound(c *rkyv.Checker, at int) bool {
 		checkVecOfOptionOfOptionOfBool(c, at+248)
 }
 
+// BuildCompound begins the archive of a Compound, written field by field in place of
+// being encoded. Reset of e comes before, Finish after the last field.
+func BuildCompound(e *rkyv.Encoder) CompoundBuilder {
+	return CompoundBuilder{rkyv.Build(e, &layoutCompound)}
+}
+
+// CompoundBuilder writes a Compound: all fields, in this order.
+type CompoundBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutCompound = rkyv.Layout{
+	Name: "Compound", Size: 256, Align: 8,
+	Fields: []string{
+		"a",
+		"b",
+		"c",
+		"d",
+		"e",
+		"f",
+		"g",
+		"h",
+		"i",
+		"j",
+		"k",
+		"l",
+		"m",
+		"n",
+		"o",
+		"p",
+		"q",
+		"r",
+		"s",
+		"t",
+		"u",
+		"v",
+		"w",
+		"x",
+		"y",
+		"z",
+	},
+}
+
+// SetA sets the field a.
+func (b CompoundBuilder) SetA(value []rkyv.Option[[2]string]) {
+	e := b.value.Field(0)
+	if e == nil {
+		return
+	}
+	partsVecOfOptionOfArray2OfString(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutVec(w[:], at, len(value))
+		e.Unstage()
+	}
+}
+
+// BeginA begins the field a, to write it in place.
+func (b CompoundBuilder) BeginA() VecOfOptionOfArray2OfStringBuilder {
+	return VecOfOptionOfArray2OfStringBuilder{b.value.List(0, rkyv.NoTag, 0, &layoutVecOfOptionOfArray2OfString)}
+}
+
+// SetB sets the field b.
+func (b CompoundBuilder) SetB(value rkyv.Option[[]string]) {
+	e := b.value.Field(1)
+	if e == nil {
+		return
+	}
+	partsOptionOfVecOfString(e, &value)
+	if _, at, ok := e.Stage(); ok {
+		fixedOptionOfVecOfString(e, at+8, &value)
+		e.Unstage()
+	}
+}
+
+// BeginB begins the field b, to write it in place.
+func (b CompoundBuilder) BeginB() VecOfStringBuilder {
+	return VecOfStringBuilder{b.value.List(1, 8, 12, &layoutVecOfString)}
+}
+
+// SetC sets the field c.
+func (b CompoundBuilder) SetC(value *rkyv.Option[[]Shape]) {
+	e := b.value.Field(2)
+	if e == nil {
+		return
+	}
+	partsBoxOfOptionOfVecOfShape(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutBox(w[20:], at+20)
+		e.Unstage()
+	}
+}
+
+// SetD sets the field d.
+func (b CompoundBuilder) SetD(value []*[]rkyv.Option[*Color]) {
+	e := b.value.Field(3)
+	if e == nil {
+		return
+	}
+	partsVecOfBoxOfVecOfOptionOfBoxOfColor(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutVec(w[24:], at+24, len(value))
+		e.Unstage()
+	}
+}
+
+// BeginD begins the field d, to write it in place.
+func (b CompoundBuilder) BeginD() VecOfBoxOfVecOfOptionOfBoxOfColorBuilder {
+	return VecOfBoxOfVecOfOptionOfBoxOfColorBuilder{b.value.List(3, rkyv.NoTag, 24, &layoutVecOfBoxOfVecOfOptionOfBoxOfColor)}
+}
+
+// SetE sets the field e.
+func (b CompoundBuilder) SetE(value [3]rkyv.Option[Color]) {
+	e := b.value.Field(4)
+	if e == nil {
+		return
+	}
+	partsArray3OfOptionOfColor(e, &value)
+	if _, at, ok := e.Stage(); ok {
+		fixedArray3OfOptionOfColor(e, at+32, &value)
+		e.Unstage()
+	}
+}
+
+// SetF sets the field f.
+func (b CompoundBuilder) SetF(value [2][2]string) {
+	e := b.value.Field(5)
+	if e == nil {
+		return
+	}
+	partsArray2OfArray2OfString(e, &value)
+	if _, at, ok := e.Stage(); ok {
+		fixedArray2OfArray2OfString(e, at+40, &value)
+		e.Unstage()
+	}
+}
+
+// SetG sets the field g.
+func (b CompoundBuilder) SetG(value rkyv.Option[*struct{}]) {
+	e := b.value.Field(6)
+	if e == nil {
+		return
+	}
+	partsOptionOfBoxOfUnit(e, &value)
+	if _, at, ok := e.Stage(); ok {
+		fixedOptionOfBoxOfUnit(e, at+72, &value)
+		e.Unstage()
+	}
+}
+
+// SetH sets the field h.
+func (b CompoundBuilder) SetH(value [3]rune) {
+	e := b.value.Field(7)
+	if e == nil {
+		return
+	}
+	partsArray3OfChar(e, &value)
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutArray(w[80:], value[:])
+		e.Unstage()
+	}
+}
+
+// SetI sets the field i.
+func (b CompoundBuilder) SetI(value [][2]bool) {
+	e := b.value.Field(8)
+	if e == nil {
+		return
+	}
+	partsVecOfArray2OfBool(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutVec(w[92:], at+92, len(value))
+		e.Unstage()
+	}
+}
+
+// BeginI begins the field i, to write it in place.
+func (b CompoundBuilder) BeginI() VecOfArray2OfBoolBuilder {
+	return VecOfArray2OfBoolBuilder{b.value.List(8, rkyv.NoTag, 92, &layoutVecOfArray2OfBool)}
+}
+
+// SetJ sets the field j.
+func (b CompoundBuilder) SetJ(_ [0]Point) {
+	b.value.Field(9)
+}
+
+// SetK sets the field k.
+func (b CompoundBuilder) SetK(_ [0]string) {
+	b.value.Field(10)
+}
+
+// SetL sets the field l.
+func (b CompoundBuilder) SetL(value [][]Color) {
+	e := b.value.Field(11)
+	if e == nil {
+		return
+	}
+	partsVecOfVecOfColor(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutVec(w[100:], at+100, len(value))
+		e.Unstage()
+	}
+}
+
+// BeginL begins the field l, to write it in place.
+func (b CompoundBuilder) BeginL() VecOfVecOfColorBuilder {
+	return VecOfVecOfColorBuilder{b.value.List(11, rkyv.NoTag, 100, &layoutVecOfVecOfColor)}
+}
+
+// SetM sets the field m.
+func (b CompoundBuilder) SetM(value rkyv.Option[rkyv.Option[string]]) {
+	e := b.value.Field(12)
+	if e == nil {
+		return
+	}
+	partsOptionOfOptionOfString(e, &value)
+	if _, at, ok := e.Stage(); ok {
+		fixedOptionOfOptionOfString(e, at+108, &value)
+		e.Unstage()
+	}
+}
+
+// SetN sets the field n.
+func (b CompoundBuilder) SetN(value rkyv.Option[[2]Pair]) {
+	e := b.value.Field(13)
+	if e == nil {
+		return
+	}
+	if _, at, ok := e.Stage(); ok {
+		fixedOptionOfArray2OfPair(e, at+128, &value)
+		e.Unstage()
+	}
+}
+
+// SetO sets the field o.
+func (b CompoundBuilder) SetO(value *[64]byte) {
+	e := b.value.Field(14)
+	if e == nil {
+		return
+	}
+	partsBoxOfArray64OfU8(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutBox(w[168:], at+168)
+		e.Unstage()
+	}
+}
+
+// SetP sets the field p.
+func (b CompoundBuilder) SetP(value []Meters) {
+	e := b.value.Field(15)
+	if e == nil {
+		return
+	}
+	partsVecOfMeters(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutVec(w[172:], at+172, len(value))
+		e.Unstage()
+	}
+}
+
+// BeginP begins the field p, to write it in place.
+func (b CompoundBuilder) BeginP() VecOfMetersBuilder {
+	return VecOfMetersBuilder{b.value.List(15, rkyv.NoTag, 172, &layoutVecOfMeters)}
+}
+
+// SetQ sets the field q.
+func (b CompoundBuilder) SetQ(value []FixturePointView) {
+	e := b.value.Field(16)
+	if e == nil {
+		return
+	}
+	partsVecOfFixturePointView(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutVec(w[180:], at+180, len(value))
+		e.Unstage()
+	}
+}
+
+// BeginQ begins the field q, to write it in place.
+func (b CompoundBuilder) BeginQ() VecOfFixturePointViewBuilder {
+	return VecOfFixturePointViewBuilder{b.value.List(16, rkyv.NoTag, 180, &layoutVecOfFixturePointView)}
+}
+
+// SetR sets the field r.
+func (b CompoundBuilder) SetR(value [][2][2]uint16) {
+	e := b.value.Field(17)
+	if e == nil {
+		return
+	}
+	partsVecOfArray2OfArray2OfU16(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutVec(w[188:], at+188, len(value))
+		e.Unstage()
+	}
+}
+
+// BeginR begins the field r, to write it in place.
+func (b CompoundBuilder) BeginR() VecOfArray2OfArray2OfU16Builder {
+	return VecOfArray2OfArray2OfU16Builder{b.value.List(17, rkyv.NoTag, 188, &layoutVecOfArray2OfArray2OfU16)}
+}
+
+// SetS sets the field s.
+func (b CompoundBuilder) SetS(value *Color) {
+	e := b.value.Field(18)
+	if e == nil {
+		return
+	}
+	partsBoxOfColor(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutBox(w[196:], at+196)
+		e.Unstage()
+	}
+}
+
+// SetT sets the field t.
+func (b CompoundBuilder) SetT(value *rune) {
+	e := b.value.Field(19)
+	if e == nil {
+		return
+	}
+	partsBoxOfChar(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutBox(w[200:], at+200)
+		e.Unstage()
+	}
+}
+
+// SetU sets the field u.
+func (b CompoundBuilder) SetU(value *[]*uint64) {
+	e := b.value.Field(20)
+	if e == nil {
+		return
+	}
+	partsBoxOfVecOfBoxOfU64(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutBox(w[204:], at+204)
+		e.Unstage()
+	}
+}
+
+// SetV sets the field v.
+func (b CompoundBuilder) SetV(value [][2]rkyv.Option[Shape]) {
+	e := b.value.Field(21)
+	if e == nil {
+		return
+	}
+	partsVecOfArray2OfOptionOfShape(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutVec(w[208:], at+208, len(value))
+		e.Unstage()
+	}
+}
+
+// BeginV begins the field v, to write it in place.
+func (b CompoundBuilder) BeginV() VecOfArray2OfOptionOfShapeBuilder {
+	return VecOfArray2OfOptionOfShapeBuilder{b.value.List(21, rkyv.NoTag, 208, &layoutVecOfArray2OfOptionOfShape)}
+}
+
+// SetW sets the field w.
+func (b CompoundBuilder) SetW(value rkyv.Option[[2]string]) {
+	e := b.value.Field(22)
+	if e == nil {
+		return
+	}
+	partsOptionOfArray2OfString(e, &value)
+	if _, at, ok := e.Stage(); ok {
+		fixedOptionOfArray2OfString(e, at+216, &value)
+		e.Unstage()
+	}
+}
+
+// SetX sets the field x.
+func (b CompoundBuilder) SetX(value [2]Color) {
+	e := b.value.Field(23)
+	if e == nil {
+		return
+	}
+	partsArray2OfColor(e, &value)
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutArray(w[236:], value[:])
+		e.Unstage()
+	}
+}
+
+// SetY sets the field y.
+func (b CompoundBuilder) SetY(value rkyv.Option[*Empty]) {
+	e := b.value.Field(24)
+	if e == nil {
+		return
+	}
+	partsOptionOfBoxOfEmpty(e, &value)
+	if _, at, ok := e.Stage(); ok {
+		fixedOptionOfBoxOfEmpty(e, at+240, &value)
+		e.Unstage()
+	}
+}
+
+// SetZ sets the field z.
+func (b CompoundBuilder) SetZ(value []rkyv.Option[rkyv.Option[bool]]) {
+	e := b.value.Field(25)
+	if e == nil {
+		return
+	}
+	partsVecOfOptionOfOptionOfBool(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutVec(w[248:], at+248, len(value))
+		e.Unstage()
+	}
+}
+
+// BeginZ begins the field z, to write it in place.
+func (b CompoundBuilder) BeginZ() VecOfOptionOfOptionOfBoolBuilder {
+	return VecOfOptionOfOptionOfBoolBuilder{b.value.List(25, rkyv.NoTag, 248, &layoutVecOfOptionOfOptionOfBool)}
+}
+
+// VecOfOptionOfArray2OfStringBuilder writes the elements of a Vec<Option<[String; 2]>>, one after the other.
+type VecOfOptionOfArray2OfStringBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutVecOfOptionOfArray2OfString = rkyv.Layout{
+	Name: "Vec<Option<[String; 2]>>", Size: 20, Align: 4,
+}
+
+// Add appends an element.
+func (b VecOfOptionOfArray2OfStringBuilder) Add(value rkyv.Option[[2]string]) {
+	e := b.value.Field(rkyv.Element)
+	if e == nil {
+		return
+	}
+	partsOptionOfArray2OfString(e, &value)
+	if _, at, ok := e.Stage(); ok {
+		fixedOptionOfArray2OfString(e, at, &value)
+		e.Unstage()
+	}
+}
+
+// VecOfBoxOfVecOfOptionOfBoxOfColorBuilder writes the elements of a Vec<Box<Vec<Option<Box<Color>>>>>, one after the other.
+type VecOfBoxOfVecOfOptionOfBoxOfColorBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutVecOfBoxOfVecOfOptionOfBoxOfColor = rkyv.Layout{
+	Name: "Vec<Box<Vec<Option<Box<Color>>>>>", Size: 4, Align: 4,
+}
+
+// Add appends an element.
+func (b VecOfBoxOfVecOfOptionOfBoxOfColorBuilder) Add(value *[]rkyv.Option[*Color]) {
+	e := b.value.Field(rkyv.Element)
+	if e == nil {
+		return
+	}
+	partsBoxOfVecOfOptionOfBoxOfColor(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutBox(w[:], at)
+		e.Unstage()
+	}
+}
+
+// VecOfOptionOfBoxOfColorBuilder writes the elements of a Vec<Option<Box<Color>>>, one after the other.
+type VecOfOptionOfBoxOfColorBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutVecOfOptionOfBoxOfColor = rkyv.Layout{
+	Name: "Vec<Option<Box<Color>>>", Size: 8, Align: 4,
+}
+
+// Add appends an element.
+func (b VecOfOptionOfBoxOfColorBuilder) Add(value rkyv.Option[*Color]) {
+	e := b.value.Field(rkyv.Element)
+	if e == nil {
+		return
+	}
+	partsOptionOfBoxOfColor(e, &value)
+	if _, at, ok := e.Stage(); ok {
+		fixedOptionOfBoxOfColor(e, at, &value)
+		e.Unstage()
+	}
+}
+
+// VecOfArray2OfBoolBuilder writes the elements of a Vec<[bool; 2]>, one after the other.
+type VecOfArray2OfBoolBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutVecOfArray2OfBool = rkyv.Layout{
+	Name: "Vec<[bool; 2]>", Size: 2, Align: 1,
+}
+
+// Add appends an element.
+func (b VecOfArray2OfBoolBuilder) Add(value [2]bool) {
+	e := b.value.Field(rkyv.Element)
+	if e == nil {
+		return
+	}
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutArray(w[:], value[:])
+		e.Unstage()
+	}
+}
+
+// VecOfVecOfColorBuilder writes the elements of a Vec<Vec<Color>>, one after the other.
+type VecOfVecOfColorBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutVecOfVecOfColor = rkyv.Layout{
+	Name: "Vec<Vec<Color>>", Size: 8, Align: 4,
+}
+
+// Add appends an element.
+func (b VecOfVecOfColorBuilder) Add(value []Color) {
+	e := b.value.Field(rkyv.Element)
+	if e == nil {
+		return
+	}
+	partsVecOfColor(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutVec(w[:], at, len(value))
+		e.Unstage()
+	}
+}
+
+// VecOfMetersBuilder writes the elements of a Vec<Meters>, one after the other.
+type VecOfMetersBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutVecOfMeters = rkyv.Layout{
+	Name: "Vec<Meters>", Size: 8, Align: 8,
+}
+
+// Add appends an element.
+func (b VecOfMetersBuilder) Add(value Meters) {
+	e := b.value.Field(rkyv.Element)
+	if e == nil {
+		return
+	}
+	if _, at, ok := e.Stage(); ok {
+		fixedMeters(e, at, &value)
+		e.Unstage()
+	}
+}
+
+// Next appends an element, which is to be set.
+func (b VecOfMetersBuilder) Next() MetersBuilder {
+	return MetersBuilder{b.value.Inline(rkyv.Element, rkyv.NoTag, 0, &layoutMeters)}
+}
+
+// VecOfFixturePointViewBuilder writes the elements of a Vec<PointView>, one after the other.
+type VecOfFixturePointViewBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutVecOfFixturePointView = rkyv.Layout{
+	Name: "Vec<PointView>", Size: 8, Align: 4,
+}
+
+// Add appends an element.
+func (b VecOfFixturePointViewBuilder) Add(value FixturePointView) {
+	e := b.value.Field(rkyv.Element)
+	if e == nil {
+		return
+	}
+	if _, at, ok := e.Stage(); ok {
+		fixedFixturePointView(e, at, &value)
+		e.Unstage()
+	}
+}
+
+// Next appends an element, which is to be set.
+func (b VecOfFixturePointViewBuilder) Next() FixturePointViewBuilder {
+	return FixturePointViewBuilder{b.value.Inline(rkyv.Element, rkyv.NoTag, 0, &layoutFixturePointView)}
+}
+
+// VecOfArray2OfArray2OfU16Builder writes the elements of a Vec<[[u16; 2]; 2]>, one after the other.
+type VecOfArray2OfArray2OfU16Builder struct {
+	value rkyv.Builder
+}
+
+var layoutVecOfArray2OfArray2OfU16 = rkyv.Layout{
+	Name: "Vec<[[u16; 2]; 2]>", Size: 8, Align: 2,
+}
+
+// Add appends an element.
+func (b VecOfArray2OfArray2OfU16Builder) Add(value [2][2]uint16) {
+	e := b.value.Field(rkyv.Element)
+	if e == nil {
+		return
+	}
+	if _, at, ok := e.Stage(); ok {
+		fixedArray2OfArray2OfU16(e, at, &value)
+		e.Unstage()
+	}
+}
+
+// VecOfBoxOfU64Builder writes the elements of a Vec<Box<u64>>, one after the other.
+type VecOfBoxOfU64Builder struct {
+	value rkyv.Builder
+}
+
+var layoutVecOfBoxOfU64 = rkyv.Layout{
+	Name: "Vec<Box<u64>>", Size: 4, Align: 4,
+}
+
+// Add appends an element.
+func (b VecOfBoxOfU64Builder) Add(value *uint64) {
+	e := b.value.Field(rkyv.Element)
+	if e == nil {
+		return
+	}
+	partsBoxOfU64(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutBox(w[:], at)
+		e.Unstage()
+	}
+}
+
+// VecOfArray2OfOptionOfShapeBuilder writes the elements of a Vec<[Option<Shape>; 2]>, one after the other.
+type VecOfArray2OfOptionOfShapeBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutVecOfArray2OfOptionOfShape = rkyv.Layout{
+	Name: "Vec<[Option<Shape>; 2]>", Size: 80, Align: 8,
+}
+
+// Add appends an element.
+func (b VecOfArray2OfOptionOfShapeBuilder) Add(value [2]rkyv.Option[Shape]) {
+	e := b.value.Field(rkyv.Element)
+	if e == nil {
+		return
+	}
+	partsArray2OfOptionOfShape(e, &value)
+	if _, at, ok := e.Stage(); ok {
+		fixedArray2OfOptionOfShape(e, at, &value)
+		e.Unstage()
+	}
+}
+
+// VecOfOptionOfOptionOfBoolBuilder writes the elements of a Vec<Option<Option<bool>>>, one after the other.
+type VecOfOptionOfOptionOfBoolBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutVecOfOptionOfOptionOfBool = rkyv.Layout{
+	Name: "Vec<Option<Option<bool>>>", Size: 3, Align: 1,
+}
+
+// Add appends an element.
+func (b VecOfOptionOfOptionOfBoolBuilder) Add(value rkyv.Option[rkyv.Option[bool]]) {
+	e := b.value.Field(rkyv.Element)
+	if e == nil {
+		return
+	}
+	if _, at, ok := e.Stage(); ok {
+		fixedOptionOfOptionOfBool(e, at, &value)
+		e.Unstage()
+	}
+}
+
 // What a message of everyday looks like.
 type Order struct {
 	ID       uint64
@@ -3469,6 +6730,142 @@ func checkOrder(c *rkyv.Checker, at int) bool {
 		checkShape(c, at+40)
 }
 
+// BuildOrder begins the archive of a Order, written field by field in place of
+// being encoded. Reset of e comes before, Finish after the last field.
+func BuildOrder(e *rkyv.Encoder) OrderBuilder {
+	return OrderBuilder{rkyv.Build(e, &layoutOrder)}
+}
+
+// OrderBuilder writes a Order: all fields, in this order.
+type OrderBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutOrder = rkyv.Layout{
+	Name: "Order", Size: 72, Align: 8,
+	Fields: []string{
+		"id",
+		"customer",
+		"note",
+		"limit",
+		"items",
+		"shape",
+	},
+}
+
+// SetID sets the field id.
+func (b OrderBuilder) SetID(value uint64) {
+	e := b.value.Field(0)
+	if e == nil {
+		return
+	}
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutU64(w[:], value)
+		e.Unstage()
+	}
+}
+
+// SetCustomer sets the field customer.
+func (b OrderBuilder) SetCustomer(value string) {
+	e := b.value.Field(1)
+	if e == nil {
+		return
+	}
+	e.String(value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutString(w[8:], at+8, value)
+		e.Unstage()
+	}
+}
+
+// SetNote sets the field note.
+func (b OrderBuilder) SetNote(value []byte) {
+	e := b.value.Field(2)
+	if e == nil {
+		return
+	}
+	rkyv.EncodeSlice(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutVec(w[16:], at+16, len(value))
+		e.Unstage()
+	}
+}
+
+// SetLimit sets the field limit.
+func (b OrderBuilder) SetLimit(value rkyv.Option[uint32]) {
+	e := b.value.Field(3)
+	if e == nil {
+		return
+	}
+	if _, at, ok := e.Stage(); ok {
+		fixedOptionOfU32(e, at+24, &value)
+		e.Unstage()
+	}
+}
+
+// SetItems sets the field items.
+func (b OrderBuilder) SetItems(value []Item) {
+	e := b.value.Field(4)
+	if e == nil {
+		return
+	}
+	partsVecOfItem(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutVec(w[32:], at+32, len(value))
+		e.Unstage()
+	}
+}
+
+// BeginItems begins the field items, to write it in place.
+func (b OrderBuilder) BeginItems() VecOfItemBuilder {
+	return VecOfItemBuilder{b.value.List(4, rkyv.NoTag, 32, &layoutVecOfItem)}
+}
+
+// SetShape sets the field shape.
+func (b OrderBuilder) SetShape(value Shape) {
+	e := b.value.Field(5)
+	if e == nil {
+		return
+	}
+	partsShape(e, value)
+	if _, at, ok := e.Stage(); ok {
+		value.fixed(e, at+40)
+		e.Unstage()
+	}
+}
+
+// BeginShape begins the field shape, to write it in place.
+func (b OrderBuilder) BeginShape() ShapeBuilder {
+	return ShapeBuilder{b.value.Inline(5, rkyv.NoTag, 40, &layoutShape)}
+}
+
+// VecOfItemBuilder writes the elements of a Vec<Item>, one after the other.
+type VecOfItemBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutVecOfItem = rkyv.Layout{
+	Name: "Vec<Item>", Size: 12, Align: 4,
+}
+
+// Add appends an element.
+func (b VecOfItemBuilder) Add(value Item) {
+	e := b.value.Field(rkyv.Element)
+	if e == nil {
+		return
+	}
+	partsItem(e, &value)
+	if _, at, ok := e.Stage(); ok {
+		fixedItem(e, at, &value)
+		e.Unstage()
+	}
+}
+
+// Next appends an element, which is to be set.
+func (b VecOfItemBuilder) Next() ItemBuilder {
+	return ItemBuilder{b.value.Inline(rkyv.Element, rkyv.NoTag, 0, &layoutItem)}
+}
+
 // Item is the message fixture::Item.
 type Item struct {
 	ID   uint32
@@ -3545,6 +6942,50 @@ func ParseItem(archive []byte) (ItemView, error) {
 
 func checkItem(c *rkyv.Checker, at int) bool {
 	return c.String(at + 4)
+}
+
+// BuildItem begins the archive of a Item, written field by field in place of
+// being encoded. Reset of e comes before, Finish after the last field.
+func BuildItem(e *rkyv.Encoder) ItemBuilder {
+	return ItemBuilder{rkyv.Build(e, &layoutItem)}
+}
+
+// ItemBuilder writes a Item: all fields, in this order.
+type ItemBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutItem = rkyv.Layout{
+	Name: "Item", Size: 12, Align: 4,
+	Fields: []string{
+		"id",
+		"name",
+	},
+}
+
+// SetID sets the field id.
+func (b ItemBuilder) SetID(value uint32) {
+	e := b.value.Field(0)
+	if e == nil {
+		return
+	}
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutU32(w[:], value)
+		e.Unstage()
+	}
+}
+
+// SetName sets the field name.
+func (b ItemBuilder) SetName(value string) {
+	e := b.value.Field(1)
+	if e == nil {
+		return
+	}
+	e.String(value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutString(w[4:], at+4, value)
+		e.Unstage()
+	}
 }
 
 // Values side by side.
@@ -3736,6 +7177,200 @@ func checkTuples(c *rkyv.Checker, at int) bool {
 		checkTupleOfTupleOfU8AndU8AndTupleOfU32AndTupleOfU8AndString(c, at+76) &&
 		checkBoxOfTupleOfEmptyAndEmpty(c, at+100) &&
 		checkTupleOfU8AndU16AndU32AndU64AndF32AndF64AndBoolAndString(c, at+104)
+}
+
+// BuildTuples begins the archive of a Tuples, written field by field in place of
+// being encoded. Reset of e comes before, Finish after the last field.
+func BuildTuples(e *rkyv.Encoder) TuplesBuilder {
+	return TuplesBuilder{rkyv.Build(e, &layoutTuples)}
+}
+
+// TuplesBuilder writes a Tuples: all fields, in this order.
+type TuplesBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutTuples = rkyv.Layout{
+	Name: "Tuples", Size: 152, Align: 8,
+	Fields: []string{
+		"plain",
+		"text",
+		"checked",
+		"list",
+		"maybe",
+		"boxed",
+		"array",
+		"nested",
+		"empty",
+		"nothing",
+		"long",
+	},
+}
+
+// SetPlain sets the field plain.
+func (b TuplesBuilder) SetPlain(value rkyv.Tuple2[uint8, uint64]) {
+	e := b.value.Field(0)
+	if e == nil {
+		return
+	}
+	if _, at, ok := e.Stage(); ok {
+		fixedTupleOfU8AndU64(e, at, &value)
+		e.Unstage()
+	}
+}
+
+// SetText sets the field text.
+func (b TuplesBuilder) SetText(value rkyv.Tuple2[string, uint32]) {
+	e := b.value.Field(1)
+	if e == nil {
+		return
+	}
+	partsTupleOfStringAndU32(e, &value)
+	if _, at, ok := e.Stage(); ok {
+		fixedTupleOfStringAndU32(e, at+16, &value)
+		e.Unstage()
+	}
+}
+
+// SetChecked sets the field checked.
+func (b TuplesBuilder) SetChecked(value rkyv.Tuple3[bool, Color, rune]) {
+	e := b.value.Field(2)
+	if e == nil {
+		return
+	}
+	partsTupleOfBoolAndColorAndChar(e, &value)
+	if _, at, ok := e.Stage(); ok {
+		fixedTupleOfBoolAndColorAndChar(e, at+28, &value)
+		e.Unstage()
+	}
+}
+
+// SetList sets the field list.
+func (b TuplesBuilder) SetList(value []rkyv.Tuple2[string, []byte]) {
+	e := b.value.Field(3)
+	if e == nil {
+		return
+	}
+	partsVecOfTupleOfStringAndVecOfU8(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutVec(w[36:], at+36, len(value))
+		e.Unstage()
+	}
+}
+
+// BeginList begins the field list, to write it in place.
+func (b TuplesBuilder) BeginList() VecOfTupleOfStringAndVecOfU8Builder {
+	return VecOfTupleOfStringAndVecOfU8Builder{b.value.List(3, rkyv.NoTag, 36, &layoutVecOfTupleOfStringAndVecOfU8)}
+}
+
+// SetMaybe sets the field maybe.
+func (b TuplesBuilder) SetMaybe(value rkyv.Option[rkyv.Tuple2[uint16, Point]]) {
+	e := b.value.Field(4)
+	if e == nil {
+		return
+	}
+	if _, at, ok := e.Stage(); ok {
+		fixedOptionOfTupleOfU16AndPoint(e, at+44, &value)
+		e.Unstage()
+	}
+}
+
+// SetBoxed sets the field boxed.
+func (b TuplesBuilder) SetBoxed(value *rkyv.Tuple2[Shape, *uint32]) {
+	e := b.value.Field(5)
+	if e == nil {
+		return
+	}
+	partsBoxOfTupleOfShapeAndBoxOfU32(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutBox(w[60:], at+60)
+		e.Unstage()
+	}
+}
+
+// SetArray sets the field array.
+func (b TuplesBuilder) SetArray(value [2]rkyv.Tuple2[uint8, rkyv.Option[uint16]]) {
+	e := b.value.Field(6)
+	if e == nil {
+		return
+	}
+	if _, at, ok := e.Stage(); ok {
+		fixedArray2OfTupleOfU8AndOptionOfU16(e, at+64, &value)
+		e.Unstage()
+	}
+}
+
+// SetNested sets the field nested.
+func (b TuplesBuilder) SetNested(value rkyv.Tuple2[rkyv.Tuple2[uint8, uint8], rkyv.Tuple2[uint32, rkyv.Tuple2[uint8, string]]]) {
+	e := b.value.Field(7)
+	if e == nil {
+		return
+	}
+	partsTupleOfTupleOfU8AndU8AndTupleOfU32AndTupleOfU8AndString(e, &value)
+	if _, at, ok := e.Stage(); ok {
+		fixedTupleOfTupleOfU8AndU8AndTupleOfU32AndTupleOfU8AndString(e, at+76, &value)
+		e.Unstage()
+	}
+}
+
+// SetEmpty sets the field empty.
+func (b TuplesBuilder) SetEmpty(value rkyv.Tuple2[Empty, uint8]) {
+	e := b.value.Field(8)
+	if e == nil {
+		return
+	}
+	if _, at, ok := e.Stage(); ok {
+		fixedTupleOfEmptyAndU8(e, at+96, &value)
+		e.Unstage()
+	}
+}
+
+// SetNothing sets the field nothing.
+func (b TuplesBuilder) SetNothing(value *rkyv.Tuple2[Empty, Empty]) {
+	e := b.value.Field(9)
+	if e == nil {
+		return
+	}
+	partsBoxOfTupleOfEmptyAndEmpty(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutBox(w[100:], at+100)
+		e.Unstage()
+	}
+}
+
+// SetLong sets the field long.
+func (b TuplesBuilder) SetLong(value rkyv.Tuple8[uint8, uint16, uint32, uint64, float32, float64, bool, string]) {
+	e := b.value.Field(10)
+	if e == nil {
+		return
+	}
+	partsTupleOfU8AndU16AndU32AndU64AndF32AndF64AndBoolAndString(e, &value)
+	if _, at, ok := e.Stage(); ok {
+		fixedTupleOfU8AndU16AndU32AndU64AndF32AndF64AndBoolAndString(e, at+104, &value)
+		e.Unstage()
+	}
+}
+
+// VecOfTupleOfStringAndVecOfU8Builder writes the elements of a Vec<(String, Vec<u8>)>, one after the other.
+type VecOfTupleOfStringAndVecOfU8Builder struct {
+	value rkyv.Builder
+}
+
+var layoutVecOfTupleOfStringAndVecOfU8 = rkyv.Layout{
+	Name: "Vec<(String, Vec<u8>)>", Size: 16, Align: 4,
+}
+
+// Add appends an element.
+func (b VecOfTupleOfStringAndVecOfU8Builder) Add(value rkyv.Tuple2[string, []byte]) {
+	e := b.value.Field(rkyv.Element)
+	if e == nil {
+		return
+	}
+	partsTupleOfStringAndVecOfU8(e, &value)
+	if _, at, ok := e.Stage(); ok {
+		fixedTupleOfStringAndVecOfU8(e, at, &value)
+		e.Unstage()
+	}
 }
 
 // What went well and what did not.
@@ -3938,6 +7573,202 @@ func checkResults(c *rkyv.Checker, at int) bool {
 		checkArray2OfResultOfVecOfPointOrU16(c, at+152)
 }
 
+// BuildResults begins the archive of a Results, written field by field in place of
+// being encoded. Reset of e comes before, Finish after the last field.
+func BuildResults(e *rkyv.Encoder) ResultsBuilder {
+	return ResultsBuilder{rkyv.Build(e, &layoutResults)}
+}
+
+// ResultsBuilder writes a Results: all fields, in this order.
+type ResultsBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutResults = rkyv.Layout{
+	Name: "Results", Size: 176, Align: 8,
+	Fields: []string{
+		"plain",
+		"text",
+		"error",
+		"checked",
+		"done",
+		"nothing",
+		"list",
+		"maybe",
+		"boxed",
+		"nested",
+		"array",
+	},
+}
+
+// SetPlain sets the field plain.
+func (b ResultsBuilder) SetPlain(value rkyv.Result[uint32, uint64]) {
+	e := b.value.Field(0)
+	if e == nil {
+		return
+	}
+	if _, at, ok := e.Stage(); ok {
+		fixedResultOfU32OrU64(e, at, &value)
+		e.Unstage()
+	}
+}
+
+// SetText sets the field text.
+func (b ResultsBuilder) SetText(value rkyv.Result[string, uint8]) {
+	e := b.value.Field(1)
+	if e == nil {
+		return
+	}
+	partsResultOfStringOrU8(e, &value)
+	if _, at, ok := e.Stage(); ok {
+		fixedResultOfStringOrU8(e, at+16, &value)
+		e.Unstage()
+	}
+}
+
+// SetError sets the field error.
+func (b ResultsBuilder) SetError(value rkyv.Result[uint64, string]) {
+	e := b.value.Field(2)
+	if e == nil {
+		return
+	}
+	partsResultOfU64OrString(e, &value)
+	if _, at, ok := e.Stage(); ok {
+		fixedResultOfU64OrString(e, at+32, &value)
+		e.Unstage()
+	}
+}
+
+// SetChecked sets the field checked.
+func (b ResultsBuilder) SetChecked(value rkyv.Result[bool, rune]) {
+	e := b.value.Field(3)
+	if e == nil {
+		return
+	}
+	partsResultOfBoolOrChar(e, &value)
+	if _, at, ok := e.Stage(); ok {
+		fixedResultOfBoolOrChar(e, at+48, &value)
+		e.Unstage()
+	}
+}
+
+// SetDone sets the field done.
+func (b ResultsBuilder) SetDone(value rkyv.Result[struct{}, string]) {
+	e := b.value.Field(4)
+	if e == nil {
+		return
+	}
+	partsResultOfUnitOrString(e, &value)
+	if _, at, ok := e.Stage(); ok {
+		fixedResultOfUnitOrString(e, at+56, &value)
+		e.Unstage()
+	}
+}
+
+// SetNothing sets the field nothing.
+func (b ResultsBuilder) SetNothing(value rkyv.Result[struct{}, struct{}]) {
+	e := b.value.Field(5)
+	if e == nil {
+		return
+	}
+	if _, at, ok := e.Stage(); ok {
+		fixedResultOfUnitOrUnit(e, at+68, &value)
+		e.Unstage()
+	}
+}
+
+// SetList sets the field list.
+func (b ResultsBuilder) SetList(value []rkyv.Result[[]byte, Color]) {
+	e := b.value.Field(6)
+	if e == nil {
+		return
+	}
+	partsVecOfResultOfVecOfU8OrColor(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutVec(w[72:], at+72, len(value))
+		e.Unstage()
+	}
+}
+
+// BeginList begins the field list, to write it in place.
+func (b ResultsBuilder) BeginList() VecOfResultOfVecOfU8OrColorBuilder {
+	return VecOfResultOfVecOfU8OrColorBuilder{b.value.List(6, rkyv.NoTag, 72, &layoutVecOfResultOfVecOfU8OrColor)}
+}
+
+// SetMaybe sets the field maybe.
+func (b ResultsBuilder) SetMaybe(value rkyv.Option[rkyv.Result[Point, Shape]]) {
+	e := b.value.Field(7)
+	if e == nil {
+		return
+	}
+	partsOptionOfResultOfPointOrShape(e, &value)
+	if _, at, ok := e.Stage(); ok {
+		fixedOptionOfResultOfPointOrShape(e, at+80, &value)
+		e.Unstage()
+	}
+}
+
+// SetBoxed sets the field boxed.
+func (b ResultsBuilder) SetBoxed(value *rkyv.Result[*Pair, Empty]) {
+	e := b.value.Field(8)
+	if e == nil {
+		return
+	}
+	partsBoxOfResultOfBoxOfPairOrEmpty(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutBox(w[128:], at+128)
+		e.Unstage()
+	}
+}
+
+// SetNested sets the field nested.
+func (b ResultsBuilder) SetNested(value rkyv.Result[rkyv.Result[uint8, bool], rkyv.Option[rkyv.Tuple2[uint16, string]]]) {
+	e := b.value.Field(9)
+	if e == nil {
+		return
+	}
+	partsResultOfResultOfU8OrBoolOrOptionOfTupleOfU16AndString(e, &value)
+	if _, at, ok := e.Stage(); ok {
+		fixedResultOfResultOfU8OrBoolOrOptionOfTupleOfU16AndString(e, at+132, &value)
+		e.Unstage()
+	}
+}
+
+// SetArray sets the field array.
+func (b ResultsBuilder) SetArray(value [2]rkyv.Result[[]Point, uint16]) {
+	e := b.value.Field(10)
+	if e == nil {
+		return
+	}
+	partsArray2OfResultOfVecOfPointOrU16(e, &value)
+	if _, at, ok := e.Stage(); ok {
+		fixedArray2OfResultOfVecOfPointOrU16(e, at+152, &value)
+		e.Unstage()
+	}
+}
+
+// VecOfResultOfVecOfU8OrColorBuilder writes the elements of a Vec<Result<Vec<u8>, Color>>, one after the other.
+type VecOfResultOfVecOfU8OrColorBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutVecOfResultOfVecOfU8OrColor = rkyv.Layout{
+	Name: "Vec<Result<Vec<u8>, Color>>", Size: 12, Align: 4,
+}
+
+// Add appends an element.
+func (b VecOfResultOfVecOfU8OrColorBuilder) Add(value rkyv.Result[[]byte, Color]) {
+	e := b.value.Field(rkyv.Element)
+	if e == nil {
+		return
+	}
+	partsResultOfVecOfU8OrColor(e, &value)
+	if _, at, ok := e.Stage(); ok {
+		fixedResultOfVecOfU8OrColor(e, at, &value)
+		e.Unstage()
+	}
+}
+
 // How long it takes.
 type Times struct {
 	One     rkyv.Duration
@@ -4081,6 +7912,161 @@ func checkTimes(c *rkyv.Checker, at int) bool {
 		checkArray2OfDuration(c, at+56) &&
 		checkTupleOfU8AndDuration(c, at+88) &&
 		checkResultOfDurationOrBoxOfDuration(c, at+112)
+}
+
+// BuildTimes begins the archive of a Times, written field by field in place of
+// being encoded. Reset of e comes before, Finish after the last field.
+func BuildTimes(e *rkyv.Encoder) TimesBuilder {
+	return TimesBuilder{rkyv.Build(e, &layoutTimes)}
+}
+
+// TimesBuilder writes a Times: all fields, in this order.
+type TimesBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutTimes = rkyv.Layout{
+	Name: "Times", Size: 144, Align: 8,
+	Fields: []string{
+		"one",
+		"list",
+		"maybe",
+		"boxed",
+		"array",
+		"pair",
+		"outcome",
+		"last",
+	},
+}
+
+// SetOne sets the field one.
+func (b TimesBuilder) SetOne(value rkyv.Duration) {
+	e := b.value.Field(0)
+	if e == nil {
+		return
+	}
+	e.Duration(value)
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutDuration(w[:], value)
+		e.Unstage()
+	}
+}
+
+// SetList sets the field list.
+func (b TimesBuilder) SetList(value []rkyv.Duration) {
+	e := b.value.Field(1)
+	if e == nil {
+		return
+	}
+	partsVecOfDuration(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutVec(w[16:], at+16, len(value))
+		e.Unstage()
+	}
+}
+
+// BeginList begins the field list, to write it in place.
+func (b TimesBuilder) BeginList() VecOfDurationBuilder {
+	return VecOfDurationBuilder{b.value.List(1, rkyv.NoTag, 16, &layoutVecOfDuration)}
+}
+
+// SetMaybe sets the field maybe.
+func (b TimesBuilder) SetMaybe(value rkyv.Option[rkyv.Duration]) {
+	e := b.value.Field(2)
+	if e == nil {
+		return
+	}
+	partsOptionOfDuration(e, &value)
+	if _, at, ok := e.Stage(); ok {
+		fixedOptionOfDuration(e, at+24, &value)
+		e.Unstage()
+	}
+}
+
+// SetBoxed sets the field boxed.
+func (b TimesBuilder) SetBoxed(value *rkyv.Duration) {
+	e := b.value.Field(3)
+	if e == nil {
+		return
+	}
+	partsBoxOfDuration(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutBox(w[48:], at+48)
+		e.Unstage()
+	}
+}
+
+// SetArray sets the field array.
+func (b TimesBuilder) SetArray(value [2]rkyv.Duration) {
+	e := b.value.Field(4)
+	if e == nil {
+		return
+	}
+	partsArray2OfDuration(e, &value)
+	if _, at, ok := e.Stage(); ok {
+		fixedArray2OfDuration(e, at+56, &value)
+		e.Unstage()
+	}
+}
+
+// SetPair sets the field pair.
+func (b TimesBuilder) SetPair(value rkyv.Tuple2[uint8, rkyv.Duration]) {
+	e := b.value.Field(5)
+	if e == nil {
+		return
+	}
+	partsTupleOfU8AndDuration(e, &value)
+	if _, at, ok := e.Stage(); ok {
+		fixedTupleOfU8AndDuration(e, at+88, &value)
+		e.Unstage()
+	}
+}
+
+// SetOutcome sets the field outcome.
+func (b TimesBuilder) SetOutcome(value rkyv.Result[rkyv.Duration, *rkyv.Duration]) {
+	e := b.value.Field(6)
+	if e == nil {
+		return
+	}
+	partsResultOfDurationOrBoxOfDuration(e, &value)
+	if _, at, ok := e.Stage(); ok {
+		fixedResultOfDurationOrBoxOfDuration(e, at+112, &value)
+		e.Unstage()
+	}
+}
+
+// SetLast sets the field last.
+func (b TimesBuilder) SetLast(value uint8) {
+	e := b.value.Field(7)
+	if e == nil {
+		return
+	}
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutU8(w[136:], value)
+		e.Unstage()
+	}
+}
+
+// VecOfDurationBuilder writes the elements of a Vec<Duration>, one after the other.
+type VecOfDurationBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutVecOfDuration = rkyv.Layout{
+	Name: "Vec<Duration>", Size: 16, Align: 8,
+}
+
+// Add appends an element.
+func (b VecOfDurationBuilder) Add(value rkyv.Duration) {
+	e := b.value.Field(rkyv.Element)
+	if e == nil {
+		return
+	}
+	e.Duration(value)
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutDuration(w[:], value)
+		e.Unstage()
+	}
 }
 
 // Numbers of 128 bits.
@@ -4276,6 +8262,210 @@ func checkWides(c *rkyv.Checker, at int) bool {
 		checkVecOfTupleOfU128AndBool(c, at+176) &&
 		checkResultOfU128OrString(c, at+192) &&
 		c.Bool(at+224)
+}
+
+// BuildWides begins the archive of a Wides, written field by field in place of
+// being encoded. Reset of e comes before, Finish after the last field.
+func BuildWides(e *rkyv.Encoder) WidesBuilder {
+	return WidesBuilder{rkyv.Build(e, &layoutWides)}
+}
+
+// WidesBuilder writes a Wides: all fields, in this order.
+type WidesBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutWides = rkyv.Layout{
+	Name: "Wides", Size: 240, Align: 16,
+	Fields: []string{
+		"small",
+		"number",
+		"signed",
+		"list",
+		"signs",
+		"maybe",
+		"boxed",
+		"array",
+		"pair",
+		"pairs",
+		"outcome",
+		"last",
+	},
+}
+
+// SetSmall sets the field small.
+func (b WidesBuilder) SetSmall(value uint8) {
+	e := b.value.Field(0)
+	if e == nil {
+		return
+	}
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutU8(w[:], value)
+		e.Unstage()
+	}
+}
+
+// SetNumber sets the field number.
+func (b WidesBuilder) SetNumber(value rkyv.Uint128) {
+	e := b.value.Field(1)
+	if e == nil {
+		return
+	}
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutU128(w[16:], value)
+		e.Unstage()
+	}
+}
+
+// SetSigned sets the field signed.
+func (b WidesBuilder) SetSigned(value rkyv.Int128) {
+	e := b.value.Field(2)
+	if e == nil {
+		return
+	}
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutI128(w[32:], value)
+		e.Unstage()
+	}
+}
+
+// SetList sets the field list.
+func (b WidesBuilder) SetList(value []rkyv.Uint128) {
+	e := b.value.Field(3)
+	if e == nil {
+		return
+	}
+	rkyv.EncodeSlice(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutVec(w[48:], at+48, len(value))
+		e.Unstage()
+	}
+}
+
+// SetSigns sets the field signs.
+func (b WidesBuilder) SetSigns(value []rkyv.Int128) {
+	e := b.value.Field(4)
+	if e == nil {
+		return
+	}
+	rkyv.EncodeSlice(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutVec(w[56:], at+56, len(value))
+		e.Unstage()
+	}
+}
+
+// SetMaybe sets the field maybe.
+func (b WidesBuilder) SetMaybe(value rkyv.Option[rkyv.Uint128]) {
+	e := b.value.Field(5)
+	if e == nil {
+		return
+	}
+	if _, at, ok := e.Stage(); ok {
+		fixedOptionOfU128(e, at+64, &value)
+		e.Unstage()
+	}
+}
+
+// SetBoxed sets the field boxed.
+func (b WidesBuilder) SetBoxed(value *rkyv.Int128) {
+	e := b.value.Field(6)
+	if e == nil {
+		return
+	}
+	partsBoxOfI128(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutBox(w[96:], at+96)
+		e.Unstage()
+	}
+}
+
+// SetArray sets the field array.
+func (b WidesBuilder) SetArray(value [2]rkyv.Uint128) {
+	e := b.value.Field(7)
+	if e == nil {
+		return
+	}
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutArray(w[112:], value[:])
+		e.Unstage()
+	}
+}
+
+// SetPair sets the field pair.
+func (b WidesBuilder) SetPair(value rkyv.Tuple2[uint8, rkyv.Int128]) {
+	e := b.value.Field(8)
+	if e == nil {
+		return
+	}
+	if _, at, ok := e.Stage(); ok {
+		fixedTupleOfU8AndI128(e, at+144, &value)
+		e.Unstage()
+	}
+}
+
+// SetPairs sets the field pairs.
+func (b WidesBuilder) SetPairs(value []rkyv.Tuple2[rkyv.Uint128, bool]) {
+	e := b.value.Field(9)
+	if e == nil {
+		return
+	}
+	partsVecOfTupleOfU128AndBool(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutVec(w[176:], at+176, len(value))
+		e.Unstage()
+	}
+}
+
+// BeginPairs begins the field pairs, to write it in place.
+func (b WidesBuilder) BeginPairs() VecOfTupleOfU128AndBoolBuilder {
+	return VecOfTupleOfU128AndBoolBuilder{b.value.List(9, rkyv.NoTag, 176, &layoutVecOfTupleOfU128AndBool)}
+}
+
+// SetOutcome sets the field outcome.
+func (b WidesBuilder) SetOutcome(value rkyv.Result[rkyv.Uint128, string]) {
+	e := b.value.Field(10)
+	if e == nil {
+		return
+	}
+	partsResultOfU128OrString(e, &value)
+	if _, at, ok := e.Stage(); ok {
+		fixedResultOfU128OrString(e, at+192, &value)
+		e.Unstage()
+	}
+}
+
+// SetLast sets the field last.
+func (b WidesBuilder) SetLast(value bool) {
+	e := b.value.Field(11)
+	if e == nil {
+		return
+	}
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutBool(w[224:], value)
+		e.Unstage()
+	}
+}
+
+// VecOfTupleOfU128AndBoolBuilder writes the elements of a Vec<(u128, bool)>, one after the other.
+type VecOfTupleOfU128AndBoolBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutVecOfTupleOfU128AndBool = rkyv.Layout{
+	Name: "Vec<(u128, bool)>", Size: 32, Align: 16,
+}
+
+// Add appends an element.
+func (b VecOfTupleOfU128AndBoolBuilder) Add(value rkyv.Tuple2[rkyv.Uint128, bool]) {
+	e := b.value.Field(rkyv.Element)
+	if e == nil {
+		return
+	}
+	if _, at, ok := e.Stage(); ok {
+		fixedTupleOfU128AndBool(e, at, &value)
+		e.Unstage()
+	}
 }
 
 // Text and lists that do not grow.
@@ -4543,6 +8733,363 @@ func checkBoxes(c *rkyv.Checker, at int) bool {
 		checkArray2OfBoxStr(c, at+92) &&
 		checkTupleOfBoxStrAndBoxedSliceOfBool(c, at+108) &&
 		checkResultOfBoxedSliceOfU32OrBoxStr(c, at+124)
+}
+
+// BuildBoxes begins the archive of a Boxes, written field by field in place of
+// being encoded. Reset of e comes before, Finish after the last field.
+func BuildBoxes(e *rkyv.Encoder) BoxesBuilder {
+	return BoxesBuilder{rkyv.Build(e, &layoutBoxes)}
+}
+
+// BoxesBuilder writes a Boxes: all fields, in this order.
+type BoxesBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutBoxes = rkyv.Layout{
+	Name: "Boxes", Size: 136, Align: 4,
+	Fields: []string{
+		"text",
+		"bytes",
+		"wide",
+		"letters",
+		"points",
+		"texts",
+		"strings",
+		"shapes",
+		"maybe",
+		"maybe_list",
+		"boxed",
+		"array",
+		"pair",
+		"outcome",
+	},
+}
+
+// SetText sets the field text.
+func (b BoxesBuilder) SetText(value string) {
+	e := b.value.Field(0)
+	if e == nil {
+		return
+	}
+	e.BoxStr(value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutVec(w[:], at, len(value))
+		e.Unstage()
+	}
+}
+
+// SetBytes sets the field bytes.
+func (b BoxesBuilder) SetBytes(value []byte) {
+	e := b.value.Field(1)
+	if e == nil {
+		return
+	}
+	rkyv.EncodeSlice(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutVec(w[8:], at+8, len(value))
+		e.Unstage()
+	}
+}
+
+// SetWide sets the field wide.
+func (b BoxesBuilder) SetWide(value []rkyv.Uint128) {
+	e := b.value.Field(2)
+	if e == nil {
+		return
+	}
+	rkyv.EncodeSlice(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutVec(w[16:], at+16, len(value))
+		e.Unstage()
+	}
+}
+
+// SetLetters sets the field letters.
+func (b BoxesBuilder) SetLetters(value []rune) {
+	e := b.value.Field(3)
+	if e == nil {
+		return
+	}
+	partsBoxedSliceOfChar(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutVec(w[24:], at+24, len(value))
+		e.Unstage()
+	}
+}
+
+// SetPoints sets the field points.
+func (b BoxesBuilder) SetPoints(value []Point) {
+	e := b.value.Field(4)
+	if e == nil {
+		return
+	}
+	partsBoxedSliceOfPoint(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutVec(w[32:], at+32, len(value))
+		e.Unstage()
+	}
+}
+
+// BeginPoints begins the field points, to write it in place.
+func (b BoxesBuilder) BeginPoints() BoxedSliceOfPointBuilder {
+	return BoxedSliceOfPointBuilder{b.value.List(4, rkyv.NoTag, 32, &layoutBoxedSliceOfPoint)}
+}
+
+// SetTexts sets the field texts.
+func (b BoxesBuilder) SetTexts(value []string) {
+	e := b.value.Field(5)
+	if e == nil {
+		return
+	}
+	partsBoxedSliceOfBoxStr(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutVec(w[40:], at+40, len(value))
+		e.Unstage()
+	}
+}
+
+// BeginTexts begins the field texts, to write it in place.
+func (b BoxesBuilder) BeginTexts() BoxedSliceOfBoxStrBuilder {
+	return BoxedSliceOfBoxStrBuilder{b.value.List(5, rkyv.NoTag, 40, &layoutBoxedSliceOfBoxStr)}
+}
+
+// SetStrings sets the field strings.
+func (b BoxesBuilder) SetStrings(value []string) {
+	e := b.value.Field(6)
+	if e == nil {
+		return
+	}
+	partsVecOfBoxStr(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutVec(w[48:], at+48, len(value))
+		e.Unstage()
+	}
+}
+
+// BeginStrings begins the field strings, to write it in place.
+func (b BoxesBuilder) BeginStrings() VecOfBoxStrBuilder {
+	return VecOfBoxStrBuilder{b.value.List(6, rkyv.NoTag, 48, &layoutVecOfBoxStr)}
+}
+
+// SetShapes sets the field shapes.
+func (b BoxesBuilder) SetShapes(value []Shape) {
+	e := b.value.Field(7)
+	if e == nil {
+		return
+	}
+	partsBoxedSliceOfShape(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutVec(w[56:], at+56, len(value))
+		e.Unstage()
+	}
+}
+
+// BeginShapes begins the field shapes, to write it in place.
+func (b BoxesBuilder) BeginShapes() BoxedSliceOfShapeBuilder {
+	return BoxedSliceOfShapeBuilder{b.value.List(7, rkyv.NoTag, 56, &layoutBoxedSliceOfShape)}
+}
+
+// SetMaybe sets the field maybe.
+func (b BoxesBuilder) SetMaybe(value rkyv.Option[string]) {
+	e := b.value.Field(8)
+	if e == nil {
+		return
+	}
+	partsOptionOfBoxStr(e, &value)
+	if _, at, ok := e.Stage(); ok {
+		fixedOptionOfBoxStr(e, at+64, &value)
+		e.Unstage()
+	}
+}
+
+// SetMaybeList sets the field maybe_list.
+func (b BoxesBuilder) SetMaybeList(value rkyv.Option[[][]uint16]) {
+	e := b.value.Field(9)
+	if e == nil {
+		return
+	}
+	partsOptionOfBoxedSliceOfBoxedSliceOfU16(e, &value)
+	if _, at, ok := e.Stage(); ok {
+		fixedOptionOfBoxedSliceOfBoxedSliceOfU16(e, at+76, &value)
+		e.Unstage()
+	}
+}
+
+// BeginMaybeList begins the field maybe_list, to write it in place.
+func (b BoxesBuilder) BeginMaybeList() BoxedSliceOfBoxedSliceOfU16Builder {
+	return BoxedSliceOfBoxedSliceOfU16Builder{b.value.List(9, 76, 80, &layoutBoxedSliceOfBoxedSliceOfU16)}
+}
+
+// SetBoxed sets the field boxed.
+func (b BoxesBuilder) SetBoxed(value *string) {
+	e := b.value.Field(10)
+	if e == nil {
+		return
+	}
+	partsBoxOfBoxStr(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutBox(w[88:], at+88)
+		e.Unstage()
+	}
+}
+
+// SetArray sets the field array.
+func (b BoxesBuilder) SetArray(value [2]string) {
+	e := b.value.Field(11)
+	if e == nil {
+		return
+	}
+	partsArray2OfBoxStr(e, &value)
+	if _, at, ok := e.Stage(); ok {
+		fixedArray2OfBoxStr(e, at+92, &value)
+		e.Unstage()
+	}
+}
+
+// SetPair sets the field pair.
+func (b BoxesBuilder) SetPair(value rkyv.Tuple2[string, []bool]) {
+	e := b.value.Field(12)
+	if e == nil {
+		return
+	}
+	partsTupleOfBoxStrAndBoxedSliceOfBool(e, &value)
+	if _, at, ok := e.Stage(); ok {
+		fixedTupleOfBoxStrAndBoxedSliceOfBool(e, at+108, &value)
+		e.Unstage()
+	}
+}
+
+// SetOutcome sets the field outcome.
+func (b BoxesBuilder) SetOutcome(value rkyv.Result[[]uint32, string]) {
+	e := b.value.Field(13)
+	if e == nil {
+		return
+	}
+	partsResultOfBoxedSliceOfU32OrBoxStr(e, &value)
+	if _, at, ok := e.Stage(); ok {
+		fixedResultOfBoxedSliceOfU32OrBoxStr(e, at+124, &value)
+		e.Unstage()
+	}
+}
+
+// BoxedSliceOfPointBuilder writes the elements of a Box<[Point]>, one after the other.
+type BoxedSliceOfPointBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutBoxedSliceOfPoint = rkyv.Layout{
+	Name: "Box<[Point]>", Size: 8, Align: 4,
+}
+
+// Add appends an element.
+func (b BoxedSliceOfPointBuilder) Add(value Point) {
+	e := b.value.Field(rkyv.Element)
+	if e == nil {
+		return
+	}
+	if _, at, ok := e.Stage(); ok {
+		fixedPoint(e, at, &value)
+		e.Unstage()
+	}
+}
+
+// Next appends an element, which is to be set.
+func (b BoxedSliceOfPointBuilder) Next() PointBuilder {
+	return PointBuilder{b.value.Inline(rkyv.Element, rkyv.NoTag, 0, &layoutPoint)}
+}
+
+// BoxedSliceOfBoxStrBuilder writes the elements of a Box<[Box<str>]>, one after the other.
+type BoxedSliceOfBoxStrBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutBoxedSliceOfBoxStr = rkyv.Layout{
+	Name: "Box<[Box<str>]>", Size: 8, Align: 4,
+}
+
+// Add appends an element.
+func (b BoxedSliceOfBoxStrBuilder) Add(value string) {
+	e := b.value.Field(rkyv.Element)
+	if e == nil {
+		return
+	}
+	e.BoxStr(value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutVec(w[:], at, len(value))
+		e.Unstage()
+	}
+}
+
+// VecOfBoxStrBuilder writes the elements of a Vec<Box<str>>, one after the other.
+type VecOfBoxStrBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutVecOfBoxStr = rkyv.Layout{
+	Name: "Vec<Box<str>>", Size: 8, Align: 4,
+}
+
+// Add appends an element.
+func (b VecOfBoxStrBuilder) Add(value string) {
+	e := b.value.Field(rkyv.Element)
+	if e == nil {
+		return
+	}
+	e.BoxStr(value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutVec(w[:], at, len(value))
+		e.Unstage()
+	}
+}
+
+// BoxedSliceOfShapeBuilder writes the elements of a Box<[Shape]>, one after the other.
+type BoxedSliceOfShapeBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutBoxedSliceOfShape = rkyv.Layout{
+	Name: "Box<[Shape]>", Size: 32, Align: 8,
+}
+
+// Add appends an element.
+func (b BoxedSliceOfShapeBuilder) Add(value Shape) {
+	e := b.value.Field(rkyv.Element)
+	if e == nil {
+		return
+	}
+	partsShape(e, value)
+	if _, at, ok := e.Stage(); ok {
+		value.fixed(e, at)
+		e.Unstage()
+	}
+}
+
+// Next appends an element, which is to be set.
+func (b BoxedSliceOfShapeBuilder) Next() ShapeBuilder {
+	return ShapeBuilder{b.value.Inline(rkyv.Element, rkyv.NoTag, 0, &layoutShape)}
+}
+
+// BoxedSliceOfBoxedSliceOfU16Builder writes the elements of a Box<[Box<[u16]>]>, one after the other.
+type BoxedSliceOfBoxedSliceOfU16Builder struct {
+	value rkyv.Builder
+}
+
+var layoutBoxedSliceOfBoxedSliceOfU16 = rkyv.Layout{
+	Name: "Box<[Box<[u16]>]>", Size: 8, Align: 4,
+}
+
+// Add appends an element.
+func (b BoxedSliceOfBoxedSliceOfU16Builder) Add(value []uint16) {
+	e := b.value.Field(rkyv.Element)
+	if e == nil {
+		return
+	}
+	rkyv.EncodeSlice(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutVec(w[:], at, len(value))
+		e.Unstage()
+	}
 }
 
 func partsVecOfString(e *rkyv.Encoder, x []string) {
@@ -5075,6 +9622,30 @@ func checkVecOfShape(c *rkyv.Checker, at int) bool {
 	return c.Leave(scope)
 }
 
+func fixedOptionOfU32(e *rkyv.Encoder, at int, x *rkyv.Option[uint32]) {
+	if x.Valid {
+		w := (*[8]byte)(e.Window(at, 8))
+		w[0] = 1
+		rkyv.PutU32(w[4:], x.Value)
+	}
+}
+
+func partsBoxOfPoint(e *rkyv.Encoder, x *Point) {
+	if x == nil {
+		e.FailNil("Box<Point>")
+		return
+	}
+	mark, ok := e.Enter()
+	if !ok {
+		return
+	}
+	at, ok := e.Place(mark, 1, 8, 4)
+	if ok {
+		fixedPoint(e, at, x)
+	}
+	e.Leave(mark, at)
+}
+
 func partsOptionOfVecOfU8(e *rkyv.Encoder, x *rkyv.Option[[]byte]) {
 	if x.Valid {
 		rkyv.EncodeSlice(e, x.Value)
@@ -5102,14 +9673,6 @@ func partsOptionOfColor(e *rkyv.Encoder, x *rkyv.Option[Color]) {
 func partsOptionOfBoxOfPoint(e *rkyv.Encoder, x *rkyv.Option[*Point]) {
 	if x.Valid {
 		partsBoxOfPoint(e, x.Value)
-	}
-}
-
-func fixedOptionOfU32(e *rkyv.Encoder, at int, x *rkyv.Option[uint32]) {
-	if x.Valid {
-		w := (*[8]byte)(e.Window(at, 8))
-		w[0] = 1
-		rkyv.PutU32(w[4:], x.Value)
 	}
 }
 
@@ -6729,6 +11292,82 @@ func checkVecOfOptionOfOptionOfBool(c *rkyv.Checker, at int) bool {
 	return c.Leave(scope)
 }
 
+func partsBoxOfVecOfOptionOfBoxOfColor(e *rkyv.Encoder, x *[]rkyv.Option[*Color]) {
+	if x == nil {
+		e.FailNil("Box<Vec<Option<Box<Color>>>>")
+		return
+	}
+	mark, ok := e.Enter()
+	if !ok {
+		return
+	}
+	partsVecOfOptionOfBoxOfColor(e, *x)
+	at, ok := e.Place(mark, 1, 8, 4)
+	if ok {
+		w := e.Window(at, 8)
+		e.PutVec(w[:], at, len(*x))
+	}
+	e.Leave(mark, at)
+}
+
+func partsOptionOfBoxOfColor(e *rkyv.Encoder, x *rkyv.Option[*Color]) {
+	if x.Valid {
+		partsBoxOfColor(e, x.Value)
+	}
+}
+
+func fixedOptionOfBoxOfColor(e *rkyv.Encoder, at int, x *rkyv.Option[*Color]) {
+	if x.Valid {
+		w := (*[8]byte)(e.Window(at, 8))
+		w[0] = 1
+		e.PutBox(w[4:], at+4)
+	}
+}
+
+func fixedArray2OfArray2OfU16(e *rkyv.Encoder, at int, x *[2][2]uint16) {
+	w := (*[8]byte)(e.Window(at, 8))
+	for i := range x {
+		rkyv.PutArray(w[4*i:], x[i][:])
+	}
+}
+
+func partsBoxOfU64(e *rkyv.Encoder, x *uint64) {
+	if x == nil {
+		e.FailNil("Box<u64>")
+		return
+	}
+	mark, ok := e.Enter()
+	if !ok {
+		return
+	}
+	at, ok := e.Place(mark, 1, 8, 8)
+	if ok {
+		w := e.Window(at, 8)
+		rkyv.PutU64(w[:], *x)
+	}
+	e.Leave(mark, at)
+}
+
+func partsArray2OfOptionOfShape(e *rkyv.Encoder, x *[2]rkyv.Option[Shape]) {
+	for i := range x {
+		partsOptionOfShape(e, &x[i])
+	}
+}
+
+func fixedArray2OfOptionOfShape(e *rkyv.Encoder, at int, x *[2]rkyv.Option[Shape]) {
+	for i := range x {
+		fixedOptionOfShape(e, at+40*i, &x[i])
+	}
+}
+
+func fixedOptionOfOptionOfBool(e *rkyv.Encoder, at int, x *rkyv.Option[rkyv.Option[bool]]) {
+	if x.Valid {
+		w := (*[3]byte)(e.Window(at, 3))
+		w[0] = 1
+		fixedOptionOfBool(e, at+1, &x.Value)
+	}
+}
+
 func partsVecOfItem(e *rkyv.Encoder, x []Item) {
 	mark, ok := e.Enter()
 	if !ok {
@@ -7122,6 +11761,17 @@ func checkBoxOfTupleOfEmptyAndEmpty(c *rkyv.Checker, at int) bool {
 func checkTupleOfU8AndU16AndU32AndU64AndF32AndF64AndBoolAndString(c *rkyv.Checker, at int) bool {
 	return c.Bool(at+32) &&
 		c.String(at+36)
+}
+
+func partsTupleOfStringAndVecOfU8(e *rkyv.Encoder, x *rkyv.Tuple2[string, []byte]) {
+	e.String(x.Field0)
+	rkyv.EncodeSlice(e, x.Field1)
+}
+
+func fixedTupleOfStringAndVecOfU8(e *rkyv.Encoder, at int, x *rkyv.Tuple2[string, []byte]) {
+	w := (*[16]byte)(e.Window(at, 16))
+	e.PutString(w[:], at, x.Field0)
+	e.PutVec(w[8:], at+8, len(x.Field1))
 }
 
 func partsResultOfStringOrU8(e *rkyv.Encoder, x *rkyv.Result[string, uint8]) {
@@ -7593,6 +12243,24 @@ func checkArray2OfResultOfVecOfPointOrU16(c *rkyv.Checker, at int) bool {
 	return true
 }
 
+func partsResultOfVecOfU8OrColor(e *rkyv.Encoder, x *rkyv.Result[[]byte, Color]) {
+	if x.OK {
+		rkyv.EncodeSlice(e, x.Value)
+	} else {
+		partsColor(e, x.Err)
+	}
+}
+
+func fixedResultOfVecOfU8OrColor(e *rkyv.Encoder, at int, x *rkyv.Result[[]byte, Color]) {
+	w := (*[12]byte)(e.Window(at, 12))
+	if x.OK {
+		e.PutVec(w[4:], at+4, len(x.Value))
+	} else {
+		w[0] = 1
+		rkyv.PutU8(w[1:], uint8(x.Err))
+	}
+}
+
 func partsVecOfDuration(e *rkyv.Encoder, x []rkyv.Duration) {
 	mark, ok := e.Enter()
 	if !ok {
@@ -7980,6 +12648,12 @@ func checkResultOfU128OrString(c *rkyv.Checker, at int) bool {
 		return true
 	}
 	return c.String(at + 4)
+}
+
+func fixedTupleOfU128AndBool(e *rkyv.Encoder, at int, x *rkyv.Tuple2[rkyv.Uint128, bool]) {
+	w := (*[32]byte)(e.Window(at, 32))
+	rkyv.PutU128(w[:], x.Field0)
+	rkyv.PutBool(w[16:], x.Field1)
 }
 
 func partsBoxedSliceOfChar(e *rkyv.Encoder, x []rune) {
@@ -8409,22 +13083,6 @@ func checkResultOfBoxedSliceOfU32OrBoxStr(c *rkyv.Checker, at int) bool {
 	return c.BoxStr(at + 4)
 }
 
-func partsBoxOfPoint(e *rkyv.Encoder, x *Point) {
-	if x == nil {
-		e.FailNil("Box<Point>")
-		return
-	}
-	mark, ok := e.Enter()
-	if !ok {
-		return
-	}
-	at, ok := e.Place(mark, 1, 8, 4)
-	if ok {
-		fixedPoint(e, at, x)
-	}
-	e.Leave(mark, at)
-}
-
 func viewPoint(r rkyv.Ref) PointView {
 	return PointView{ref: r}
 }
@@ -8714,24 +13372,6 @@ func fixedOptionOfVecOfShape(e *rkyv.Encoder, at int, x *rkyv.Option[[]Shape]) {
 	}
 }
 
-func partsBoxOfVecOfOptionOfBoxOfColor(e *rkyv.Encoder, x *[]rkyv.Option[*Color]) {
-	if x == nil {
-		e.FailNil("Box<Vec<Option<Box<Color>>>>")
-		return
-	}
-	mark, ok := e.Enter()
-	if !ok {
-		return
-	}
-	partsVecOfOptionOfBoxOfColor(e, *x)
-	at, ok := e.Place(mark, 1, 8, 4)
-	if ok {
-		w := e.Window(at, 8)
-		e.PutVec(w[:], at, len(*x))
-	}
-	e.Leave(mark, at)
-}
-
 func partsBoxOfUnit(e *rkyv.Encoder, x *struct{}) {
 	if x == nil {
 		e.FailNil("Box<()>")
@@ -8743,13 +13383,6 @@ func partsBoxOfUnit(e *rkyv.Encoder, x *struct{}) {
 	}
 	at, _ := e.Place(mark, 1, 0, 1)
 	e.Leave(mark, at)
-}
-
-func fixedArray2OfArray2OfU16(e *rkyv.Encoder, at int, x *[2][2]uint16) {
-	w := (*[8]byte)(e.Window(at, 8))
-	for i := range x {
-		rkyv.PutArray(w[4*i:], x[i][:])
-	}
 }
 
 func partsVecOfBoxOfU64(e *rkyv.Encoder, x []*uint64) {
@@ -8770,18 +13403,6 @@ func partsVecOfBoxOfU64(e *rkyv.Encoder, x []*uint64) {
 	e.Leave(mark, at)
 }
 
-func partsArray2OfOptionOfShape(e *rkyv.Encoder, x *[2]rkyv.Option[Shape]) {
-	for i := range x {
-		partsOptionOfShape(e, &x[i])
-	}
-}
-
-func fixedArray2OfOptionOfShape(e *rkyv.Encoder, at int, x *[2]rkyv.Option[Shape]) {
-	for i := range x {
-		fixedOptionOfShape(e, at+40*i, &x[i])
-	}
-}
-
 func partsBoxOfEmpty(e *rkyv.Encoder, x *Empty) {
 	if x == nil {
 		e.FailNil("Box<Empty>")
@@ -8793,14 +13414,6 @@ func partsBoxOfEmpty(e *rkyv.Encoder, x *Empty) {
 	}
 	at, _ := e.Place(mark, 1, 0, 1)
 	e.Leave(mark, at)
-}
-
-func fixedOptionOfOptionOfBool(e *rkyv.Encoder, at int, x *rkyv.Option[rkyv.Option[bool]]) {
-	if x.Valid {
-		w := (*[3]byte)(e.Window(at, 3))
-		w[0] = 1
-		fixedOptionOfBool(e, at+1, &x.Value)
-	}
 }
 
 func fixedArray2OfPair(e *rkyv.Encoder, at int, x *[2]Pair) {
@@ -9013,23 +13626,29 @@ func checkOptionOfOptionOfBool(c *rkyv.Checker, at int) bool {
 	return checkOptionOfBool(c, at+1)
 }
 
+func partsVecOfOptionOfBoxOfColor(e *rkyv.Encoder, x []rkyv.Option[*Color]) {
+	mark, ok := e.Enter()
+	if !ok {
+		return
+	}
+	for i := range x {
+		partsOptionOfBoxOfColor(e, &x[i])
+	}
+	at, ok := e.Place(mark, len(x), 8, 4)
+	if ok {
+		for i := range x {
+			fixedOptionOfBoxOfColor(e, at+8*i, &x[i])
+		}
+	}
+	e.Leave(mark, at)
+}
+
 func viewItem(r rkyv.Ref) ItemView {
 	return ItemView{ref: r}
 }
 
 func loadItem(r rkyv.Ref) (x Item) {
 	return ItemView{ref: r}.Load()
-}
-
-func partsTupleOfStringAndVecOfU8(e *rkyv.Encoder, x *rkyv.Tuple2[string, []byte]) {
-	e.String(x.Field0)
-	rkyv.EncodeSlice(e, x.Field1)
-}
-
-func fixedTupleOfStringAndVecOfU8(e *rkyv.Encoder, at int, x *rkyv.Tuple2[string, []byte]) {
-	w := (*[16]byte)(e.Window(at, 16))
-	e.PutString(w[:], at, x.Field0)
-	e.PutVec(w[8:], at+8, len(x.Field1))
 }
 
 func partsTupleOfShapeAndBoxOfU32(e *rkyv.Encoder, x *rkyv.Tuple2[Shape, *uint32]) {
@@ -9199,24 +13818,6 @@ func checkTupleOfU8AndOptionOfU16(c *rkyv.Checker, at int) bool {
 
 func checkTupleOfU32AndTupleOfU8AndString(c *rkyv.Checker, at int) bool {
 	return checkTupleOfU8AndString(c, at+4)
-}
-
-func partsResultOfVecOfU8OrColor(e *rkyv.Encoder, x *rkyv.Result[[]byte, Color]) {
-	if x.OK {
-		rkyv.EncodeSlice(e, x.Value)
-	} else {
-		partsColor(e, x.Err)
-	}
-}
-
-func fixedResultOfVecOfU8OrColor(e *rkyv.Encoder, at int, x *rkyv.Result[[]byte, Color]) {
-	w := (*[12]byte)(e.Window(at, 12))
-	if x.OK {
-		e.PutVec(w[4:], at+4, len(x.Value))
-	} else {
-		w[0] = 1
-		rkyv.PutU8(w[1:], uint8(x.Err))
-	}
 }
 
 func partsResultOfPointOrShape(e *rkyv.Encoder, x *rkyv.Result[Point, Shape]) {
@@ -9481,12 +14082,6 @@ func loadDuration(r rkyv.Ref) (x rkyv.Duration) {
 	return r.Duration(0)
 }
 
-func fixedTupleOfU128AndBool(e *rkyv.Encoder, at int, x *rkyv.Tuple2[rkyv.Uint128, bool]) {
-	w := (*[32]byte)(e.Window(at, 32))
-	rkyv.PutU128(w[:], x.Field0)
-	rkyv.PutBool(w[16:], x.Field1)
-}
-
 func viewTupleOfU128AndBool(r rkyv.Ref) rkyv.Tuple2[rkyv.Uint128, bool] {
 	return rkyv.Tuple2[rkyv.Uint128, bool]{
 		Field0: r.U128(0),
@@ -9585,40 +14180,6 @@ func aliasVecOfU16(r rkyv.Ref) []uint16 {
 
 func loadVecOfU16(r rkyv.Ref) (x []uint16) {
 	return rkyv.CopySlice[uint16](r, 0)
-}
-
-func partsVecOfOptionOfBoxOfColor(e *rkyv.Encoder, x []rkyv.Option[*Color]) {
-	mark, ok := e.Enter()
-	if !ok {
-		return
-	}
-	for i := range x {
-		partsOptionOfBoxOfColor(e, &x[i])
-	}
-	at, ok := e.Place(mark, len(x), 8, 4)
-	if ok {
-		for i := range x {
-			fixedOptionOfBoxOfColor(e, at+8*i, &x[i])
-		}
-	}
-	e.Leave(mark, at)
-}
-
-func partsBoxOfU64(e *rkyv.Encoder, x *uint64) {
-	if x == nil {
-		e.FailNil("Box<u64>")
-		return
-	}
-	mark, ok := e.Enter()
-	if !ok {
-		return
-	}
-	at, ok := e.Place(mark, 1, 8, 8)
-	if ok {
-		w := e.Window(at, 8)
-		rkyv.PutU64(w[:], *x)
-	}
-	e.Leave(mark, at)
 }
 
 func viewVecOfOptionOfBoxOfColor(r rkyv.Ref) rkyv.List[rkyv.Option[Color]] {
@@ -9789,20 +14350,6 @@ func aliasBoxedSliceOfU16(r rkyv.Ref) []uint16 {
 
 func loadBoxedSliceOfU16(r rkyv.Ref) (x []uint16) {
 	return rkyv.CopySlice[uint16](r, 0)
-}
-
-func partsOptionOfBoxOfColor(e *rkyv.Encoder, x *rkyv.Option[*Color]) {
-	if x.Valid {
-		partsBoxOfColor(e, x.Value)
-	}
-}
-
-func fixedOptionOfBoxOfColor(e *rkyv.Encoder, at int, x *rkyv.Option[*Color]) {
-	if x.Valid {
-		w := (*[8]byte)(e.Window(at, 8))
-		w[0] = 1
-		e.PutBox(w[4:], at+4)
-	}
 }
 
 func viewOptionOfBoxOfColor(r rkyv.Ref) (option rkyv.Option[Color]) {

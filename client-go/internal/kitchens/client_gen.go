@@ -7,6 +7,7 @@ import (
 	"errors"
 
 	outrigger "github.com/outrigger-ipc/outrigger/client-go"
+	"github.com/outrigger-ipc/outrigger/client-go/rkyv"
 )
 
 // Sends kitchens back and forth.
@@ -583,4 +584,144 @@ func (c *Client) Count(ctx context.Context, request *Numbers) (NumbersView, erro
 	}
 	reply.archive = archive
 	return reply, nil
+}
+
+// BuildEcho is Echo with a request that build writes in place. If that does not
+// fit in a slot, build runs once more, and must then write the same.
+func (c *Client) BuildEcho(
+	ctx context.Context, build func(KitchenBuilder),
+) (KitchenView, error) {
+	archive, err := c.caller.Invoke(ctx, &methodEcho, buildingEcho(build))
+	if err != nil {
+		return KitchenView{}, err
+	}
+	reply, err := ParseKitchen(archive.Bytes())
+	if err != nil {
+		return KitchenView{}, outrigger.InvalidReply(&methodEcho, archive, err)
+	}
+	reply.archive = archive
+	return reply, nil
+}
+
+// buildingEcho is a request of Echo that is yet to be written.
+type buildingEcho func(KitchenBuilder)
+
+func (build buildingEcho) EncodeArchive(e *rkyv.Encoder) {
+	if build == nil {
+		e.FailNil("Kitchen")
+		return
+	}
+	build(BuildKitchen(e))
+}
+
+// BuildEchoSlowly is EchoSlowly with a request that build writes in place. If that does not
+// fit in a slot, build runs once more, and must then write the same.
+func (c *Client) BuildEchoSlowly(
+	ctx context.Context, build func(KitchenBuilder),
+) (KitchenView, error) {
+	archive, err := c.caller.Invoke(ctx, &methodEchoSlowly, buildingEchoSlowly(build))
+	if err != nil {
+		return KitchenView{}, err
+	}
+	reply, err := ParseKitchen(archive.Bytes())
+	if err != nil {
+		return KitchenView{}, outrigger.InvalidReply(&methodEchoSlowly, archive, err)
+	}
+	reply.archive = archive
+	return reply, nil
+}
+
+// buildingEchoSlowly is a request of EchoSlowly that is yet to be written.
+type buildingEchoSlowly func(KitchenBuilder)
+
+func (build buildingEchoSlowly) EncodeArchive(e *rkyv.Encoder) {
+	if build == nil {
+		e.FailNil("Kitchen")
+		return
+	}
+	build(BuildKitchen(e))
+}
+
+// BuildRefuse is Refuse with a request that build writes in place. If that does not
+// fit in a slot, build runs once more, and must then write the same.
+func (c *Client) BuildRefuse(
+	ctx context.Context, build func(KitchenBuilder),
+) (KitchenView, error) {
+	archive, err := c.caller.Invoke(ctx, &methodRefuse, buildingRefuse(build))
+	if err != nil {
+		return KitchenView{}, failureOfRefuse(err)
+	}
+	reply, err := ParseKitchen(archive.Bytes())
+	if err != nil {
+		return KitchenView{}, outrigger.InvalidReply(&methodRefuse, archive, err)
+	}
+	reply.archive = archive
+	return reply, nil
+}
+
+// buildingRefuse is a request of Refuse that is yet to be written.
+type buildingRefuse func(KitchenBuilder)
+
+func (build buildingRefuse) EncodeArchive(e *rkyv.Encoder) {
+	if build == nil {
+		e.FailNil("Kitchen")
+		return
+	}
+	build(BuildKitchen(e))
+}
+
+// BuildJudge is Judge with a request that build writes in place. If that does not
+// fit in a slot, build runs once more, and must then write the same.
+func (c *Client) BuildJudge(
+	ctx context.Context, build func(SuspectBuilder),
+) (VerdictView, error) {
+	archive, err := c.caller.Invoke(ctx, &methodJudge, buildingJudge(build))
+	if err != nil {
+		return VerdictView{}, err
+	}
+	reply, err := ParseVerdict(archive.Bytes())
+	if err != nil {
+		return VerdictView{}, outrigger.InvalidReply(&methodJudge, archive, err)
+	}
+	reply.archive = archive
+	return reply, nil
+}
+
+// buildingJudge is a request of Judge that is yet to be written.
+type buildingJudge func(SuspectBuilder)
+
+func (build buildingJudge) EncodeArchive(e *rkyv.Encoder) {
+	if build == nil {
+		e.FailNil("Suspect")
+		return
+	}
+	build(BuildSuspect(e))
+}
+
+// BuildCount is Count with a request that build writes in place. If that does not
+// fit in a slot, build runs once more, and must then write the same.
+func (c *Client) BuildCount(
+	ctx context.Context, build func(NumbersBuilder),
+) (NumbersView, error) {
+	archive, err := c.caller.Invoke(ctx, &methodCount, buildingCount(build))
+	if err != nil {
+		return NumbersView{}, err
+	}
+	reply, err := ParseNumbers(archive.Bytes())
+	if err != nil {
+		return NumbersView{}, outrigger.InvalidReply(&methodCount, archive, err)
+	}
+	reply.archive = archive
+	return reply, nil
+}
+
+// buildingCount is a request of Count that is yet to be written.
+type buildingCount func(NumbersBuilder)
+
+func (build buildingCount) EncodeArchive(e *rkyv.Encoder) {
+	if build == nil {
+		e.FailNil("Numbers")
+		return
+	}
+	build(BuildNumbers(e))
 }

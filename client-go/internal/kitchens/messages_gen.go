@@ -471,6 +471,514 @@ func checkKitchen(c *rkyv.Checker, at int) bool {
 		checkBoxedSliceOfPair(c, at+368)
 }
 
+// BuildKitchen begins the archive of a Kitchen, written field by field in place of
+// being encoded. Reset of e comes before, Finish after the last field.
+func BuildKitchen(e *rkyv.Encoder) KitchenBuilder {
+	return KitchenBuilder{rkyv.Build(e, &layoutKitchen)}
+}
+
+// KitchenBuilder writes a Kitchen: all fields, in this order.
+type KitchenBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutKitchen = rkyv.Layout{
+	Name: "Kitchen", Size: 384, Align: 16,
+	Fields: []string{
+		"numbers",
+		"flag",
+		"letter",
+		"name",
+		"blob",
+		"words",
+		"texts",
+		"pairs",
+		"nested",
+		"maybe_number",
+		"maybe_text",
+		"maybe_pair",
+		"maybe_maybe",
+		"boxed",
+		"digest",
+		"three",
+		"color",
+		"shape",
+		"shapes",
+		"tree",
+		"tuple",
+		"tuples",
+		"outcomes",
+		"done",
+		"time",
+		"steps",
+		"wide",
+		"wides",
+		"label",
+		"fixed",
+		"type",
+	},
+}
+
+// SetNumbers sets the field numbers.
+func (b KitchenBuilder) SetNumbers(value Numbers) {
+	e := b.value.Field(0)
+	if e == nil {
+		return
+	}
+	if _, at, ok := e.Stage(); ok {
+		fixedNumbers(e, at, &value)
+		e.Unstage()
+	}
+}
+
+// BeginNumbers begins the field numbers, to write it in place.
+func (b KitchenBuilder) BeginNumbers() NumbersBuilder {
+	return NumbersBuilder{b.value.Inline(0, rkyv.NoTag, 0, &layoutNumbers)}
+}
+
+// SetFlag sets the field flag.
+func (b KitchenBuilder) SetFlag(value bool) {
+	e := b.value.Field(1)
+	if e == nil {
+		return
+	}
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutBool(w[48:], value)
+		e.Unstage()
+	}
+}
+
+// SetLetter sets the field letter.
+func (b KitchenBuilder) SetLetter(value rune) {
+	e := b.value.Field(2)
+	if e == nil {
+		return
+	}
+	e.Char(value)
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutChar(w[52:], value)
+		e.Unstage()
+	}
+}
+
+// SetName sets the field name.
+func (b KitchenBuilder) SetName(value string) {
+	e := b.value.Field(3)
+	if e == nil {
+		return
+	}
+	e.String(value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutString(w[56:], at+56, value)
+		e.Unstage()
+	}
+}
+
+// SetBlob sets the field blob.
+func (b KitchenBuilder) SetBlob(value []byte) {
+	e := b.value.Field(4)
+	if e == nil {
+		return
+	}
+	rkyv.EncodeSlice(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutVec(w[64:], at+64, len(value))
+		e.Unstage()
+	}
+}
+
+// SetWords sets the field words.
+func (b KitchenBuilder) SetWords(value []uint64) {
+	e := b.value.Field(5)
+	if e == nil {
+		return
+	}
+	rkyv.EncodeSlice(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutVec(w[72:], at+72, len(value))
+		e.Unstage()
+	}
+}
+
+// SetTexts sets the field texts.
+func (b KitchenBuilder) SetTexts(value []string) {
+	e := b.value.Field(6)
+	if e == nil {
+		return
+	}
+	partsVecOfString(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutVec(w[80:], at+80, len(value))
+		e.Unstage()
+	}
+}
+
+// BeginTexts begins the field texts, to write it in place.
+func (b KitchenBuilder) BeginTexts() VecOfStringBuilder {
+	return VecOfStringBuilder{b.value.List(6, rkyv.NoTag, 80, &layoutVecOfString)}
+}
+
+// SetPairs sets the field pairs.
+func (b KitchenBuilder) SetPairs(value []Pair) {
+	e := b.value.Field(7)
+	if e == nil {
+		return
+	}
+	partsVecOfPair(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutVec(w[88:], at+88, len(value))
+		e.Unstage()
+	}
+}
+
+// BeginPairs begins the field pairs, to write it in place.
+func (b KitchenBuilder) BeginPairs() VecOfPairBuilder {
+	return VecOfPairBuilder{b.value.List(7, rkyv.NoTag, 88, &layoutVecOfPair)}
+}
+
+// SetNested sets the field nested.
+func (b KitchenBuilder) SetNested(value [][]uint16) {
+	e := b.value.Field(8)
+	if e == nil {
+		return
+	}
+	partsVecOfVecOfU16(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutVec(w[96:], at+96, len(value))
+		e.Unstage()
+	}
+}
+
+// BeginNested begins the field nested, to write it in place.
+func (b KitchenBuilder) BeginNested() VecOfVecOfU16Builder {
+	return VecOfVecOfU16Builder{b.value.List(8, rkyv.NoTag, 96, &layoutVecOfVecOfU16)}
+}
+
+// SetMaybeNumber sets the field maybe_number.
+func (b KitchenBuilder) SetMaybeNumber(value rkyv.Option[uint32]) {
+	e := b.value.Field(9)
+	if e == nil {
+		return
+	}
+	if _, at, ok := e.Stage(); ok {
+		fixedOptionOfU32(e, at+104, &value)
+		e.Unstage()
+	}
+}
+
+// SetMaybeText sets the field maybe_text.
+func (b KitchenBuilder) SetMaybeText(value rkyv.Option[string]) {
+	e := b.value.Field(10)
+	if e == nil {
+		return
+	}
+	partsOptionOfString(e, &value)
+	if _, at, ok := e.Stage(); ok {
+		fixedOptionOfString(e, at+112, &value)
+		e.Unstage()
+	}
+}
+
+// SetMaybePair sets the field maybe_pair.
+func (b KitchenBuilder) SetMaybePair(value rkyv.Option[Pair]) {
+	e := b.value.Field(11)
+	if e == nil {
+		return
+	}
+	partsOptionOfPair(e, &value)
+	if _, at, ok := e.Stage(); ok {
+		fixedOptionOfPair(e, at+124, &value)
+		e.Unstage()
+	}
+}
+
+// BeginMaybePair begins the field maybe_pair, to write it in place.
+func (b KitchenBuilder) BeginMaybePair() PairBuilder {
+	return PairBuilder{b.value.Inline(11, 124, 128, &layoutPair)}
+}
+
+// SetMaybeMaybe sets the field maybe_maybe.
+func (b KitchenBuilder) SetMaybeMaybe(value rkyv.Option[rkyv.Option[uint8]]) {
+	e := b.value.Field(12)
+	if e == nil {
+		return
+	}
+	if _, at, ok := e.Stage(); ok {
+		fixedOptionOfOptionOfU8(e, at+140, &value)
+		e.Unstage()
+	}
+}
+
+// SetBoxed sets the field boxed.
+func (b KitchenBuilder) SetBoxed(value *Pair) {
+	e := b.value.Field(13)
+	if e == nil {
+		return
+	}
+	partsBoxOfPair(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutBox(w[144:], at+144)
+		e.Unstage()
+	}
+}
+
+// BeginBoxed begins the field boxed, to write it in place.
+func (b KitchenBuilder) BeginBoxed() PairBuilder {
+	return PairBuilder{b.value.Box(13, rkyv.NoTag, 144, &layoutPair)}
+}
+
+// SetDigest sets the field digest.
+func (b KitchenBuilder) SetDigest(value [32]byte) {
+	e := b.value.Field(14)
+	if e == nil {
+		return
+	}
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutArray(w[148:], value[:])
+		e.Unstage()
+	}
+}
+
+// SetThree sets the field three.
+func (b KitchenBuilder) SetThree(value [3]string) {
+	e := b.value.Field(15)
+	if e == nil {
+		return
+	}
+	partsArray3OfString(e, &value)
+	if _, at, ok := e.Stage(); ok {
+		fixedArray3OfString(e, at+180, &value)
+		e.Unstage()
+	}
+}
+
+// SetColor sets the field color.
+func (b KitchenBuilder) SetColor(value Color) {
+	e := b.value.Field(16)
+	if e == nil {
+		return
+	}
+	partsColor(e, value)
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutU8(w[204:], uint8(value))
+		e.Unstage()
+	}
+}
+
+// SetShape sets the field shape.
+func (b KitchenBuilder) SetShape(value Shape) {
+	e := b.value.Field(17)
+	if e == nil {
+		return
+	}
+	partsShape(e, value)
+	if _, at, ok := e.Stage(); ok {
+		value.fixed(e, at+208)
+		e.Unstage()
+	}
+}
+
+// BeginShape begins the field shape, to write it in place.
+func (b KitchenBuilder) BeginShape() ShapeBuilder {
+	return ShapeBuilder{b.value.Inline(17, rkyv.NoTag, 208, &layoutShape)}
+}
+
+// SetShapes sets the field shapes.
+func (b KitchenBuilder) SetShapes(value []Shape) {
+	e := b.value.Field(18)
+	if e == nil {
+		return
+	}
+	partsVecOfShape(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutVec(w[232:], at+232, len(value))
+		e.Unstage()
+	}
+}
+
+// BeginShapes begins the field shapes, to write it in place.
+func (b KitchenBuilder) BeginShapes() VecOfShapeBuilder {
+	return VecOfShapeBuilder{b.value.List(18, rkyv.NoTag, 232, &layoutVecOfShape)}
+}
+
+// SetTree sets the field tree.
+func (b KitchenBuilder) SetTree(value Tree) {
+	e := b.value.Field(19)
+	if e == nil {
+		return
+	}
+	partsTree(e, &value)
+	if _, at, ok := e.Stage(); ok {
+		fixedTree(e, at+240, &value)
+		e.Unstage()
+	}
+}
+
+// BeginTree begins the field tree, to write it in place.
+func (b KitchenBuilder) BeginTree() TreeBuilder {
+	return TreeBuilder{b.value.Inline(19, rkyv.NoTag, 240, &layoutTree)}
+}
+
+// SetTuple sets the field tuple.
+func (b KitchenBuilder) SetTuple(value rkyv.Tuple2[uint8, string]) {
+	e := b.value.Field(20)
+	if e == nil {
+		return
+	}
+	partsTupleOfU8AndString(e, &value)
+	if _, at, ok := e.Stage(); ok {
+		fixedTupleOfU8AndString(e, at+260, &value)
+		e.Unstage()
+	}
+}
+
+// SetTuples sets the field tuples.
+func (b KitchenBuilder) SetTuples(value []rkyv.Tuple3[bool, rkyv.Tuple2[uint64, Color], []byte]) {
+	e := b.value.Field(21)
+	if e == nil {
+		return
+	}
+	partsVecOfTupleOfBoolAndTupleOfU64AndColorAndVecOfU8(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutVec(w[272:], at+272, len(value))
+		e.Unstage()
+	}
+}
+
+// BeginTuples begins the field tuples, to write it in place.
+func (b KitchenBuilder) BeginTuples() VecOfTupleOfBoolAndTupleOfU64AndColorAndVecOfU8Builder {
+	return VecOfTupleOfBoolAndTupleOfU64AndColorAndVecOfU8Builder{b.value.List(21, rkyv.NoTag, 272, &layoutVecOfTupleOfBoolAndTupleOfU64AndColorAndVecOfU8)}
+}
+
+// SetOutcomes sets the field outcomes.
+func (b KitchenBuilder) SetOutcomes(value []rkyv.Result[string, Shape]) {
+	e := b.value.Field(22)
+	if e == nil {
+		return
+	}
+	partsVecOfResultOfStringOrShape(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutVec(w[280:], at+280, len(value))
+		e.Unstage()
+	}
+}
+
+// BeginOutcomes begins the field outcomes, to write it in place.
+func (b KitchenBuilder) BeginOutcomes() VecOfResultOfStringOrShapeBuilder {
+	return VecOfResultOfStringOrShapeBuilder{b.value.List(22, rkyv.NoTag, 280, &layoutVecOfResultOfStringOrShape)}
+}
+
+// SetDone sets the field done.
+func (b KitchenBuilder) SetDone(value rkyv.Option[rkyv.Result[struct{}, uint32]]) {
+	e := b.value.Field(23)
+	if e == nil {
+		return
+	}
+	if _, at, ok := e.Stage(); ok {
+		fixedOptionOfResultOfUnitOrU32(e, at+288, &value)
+		e.Unstage()
+	}
+}
+
+// SetTime sets the field time.
+func (b KitchenBuilder) SetTime(value rkyv.Duration) {
+	e := b.value.Field(24)
+	if e == nil {
+		return
+	}
+	e.Duration(value)
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutDuration(w[304:], value)
+		e.Unstage()
+	}
+}
+
+// SetSteps sets the field steps.
+func (b KitchenBuilder) SetSteps(value []rkyv.Duration) {
+	e := b.value.Field(25)
+	if e == nil {
+		return
+	}
+	partsVecOfDuration(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutVec(w[320:], at+320, len(value))
+		e.Unstage()
+	}
+}
+
+// BeginSteps begins the field steps, to write it in place.
+func (b KitchenBuilder) BeginSteps() VecOfDurationBuilder {
+	return VecOfDurationBuilder{b.value.List(25, rkyv.NoTag, 320, &layoutVecOfDuration)}
+}
+
+// SetWide sets the field wide.
+func (b KitchenBuilder) SetWide(value rkyv.Uint128) {
+	e := b.value.Field(26)
+	if e == nil {
+		return
+	}
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutU128(w[336:], value)
+		e.Unstage()
+	}
+}
+
+// SetWides sets the field wides.
+func (b KitchenBuilder) SetWides(value []rkyv.Int128) {
+	e := b.value.Field(27)
+	if e == nil {
+		return
+	}
+	rkyv.EncodeSlice(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutVec(w[352:], at+352, len(value))
+		e.Unstage()
+	}
+}
+
+// SetLabel sets the field label.
+func (b KitchenBuilder) SetLabel(value string) {
+	e := b.value.Field(28)
+	if e == nil {
+		return
+	}
+	e.BoxStr(value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutVec(w[360:], at+360, len(value))
+		e.Unstage()
+	}
+}
+
+// SetFixed sets the field fixed.
+func (b KitchenBuilder) SetFixed(value []Pair) {
+	e := b.value.Field(29)
+	if e == nil {
+		return
+	}
+	partsBoxedSliceOfPair(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutVec(w[368:], at+368, len(value))
+		e.Unstage()
+	}
+}
+
+// BeginFixed begins the field fixed, to write it in place.
+func (b KitchenBuilder) BeginFixed() BoxedSliceOfPairBuilder {
+	return BoxedSliceOfPairBuilder{b.value.List(29, rkyv.NoTag, 368, &layoutBoxedSliceOfPair)}
+}
+
+// SetType sets the field type.
+func (b KitchenBuilder) SetType(value uint8) {
+	e := b.value.Field(30)
+	if e == nil {
+		return
+	}
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutU8(w[376:], value)
+		e.Unstage()
+	}
+}
+
 // Integers and floats.
 type Numbers struct {
 	U8  uint8
@@ -611,6 +1119,202 @@ func ParseNumbers(archive []byte) (NumbersView, error) {
 	return NumbersView{ref: rkyv.NewRef(archive, at)}, nil
 }
 
+// BuildNumbers begins the archive of a Numbers, written field by field in place of
+// being encoded. Reset of e comes before, Finish after the last field.
+func BuildNumbers(e *rkyv.Encoder) NumbersBuilder {
+	return NumbersBuilder{rkyv.Build(e, &layoutNumbers)}
+}
+
+// NumbersBuilder writes a Numbers: all fields, in this order.
+type NumbersBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutNumbers = rkyv.Layout{
+	Name: "Numbers", Size: 48, Align: 8,
+	Fields: []string{
+		"u8",
+		"u16",
+		"u32",
+		"u64",
+		"i8",
+		"i16",
+		"i32",
+		"i64",
+		"f32",
+		"f64",
+	},
+}
+
+// SetU8 sets the field u8.
+func (b NumbersBuilder) SetU8(value uint8) {
+	e := b.value.Field(0)
+	if e == nil {
+		return
+	}
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutU8(w[:], value)
+		e.Unstage()
+	}
+}
+
+// SetU16 sets the field u16.
+func (b NumbersBuilder) SetU16(value uint16) {
+	e := b.value.Field(1)
+	if e == nil {
+		return
+	}
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutU16(w[2:], value)
+		e.Unstage()
+	}
+}
+
+// SetU32 sets the field u32.
+func (b NumbersBuilder) SetU32(value uint32) {
+	e := b.value.Field(2)
+	if e == nil {
+		return
+	}
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutU32(w[4:], value)
+		e.Unstage()
+	}
+}
+
+// SetU64 sets the field u64.
+func (b NumbersBuilder) SetU64(value uint64) {
+	e := b.value.Field(3)
+	if e == nil {
+		return
+	}
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutU64(w[8:], value)
+		e.Unstage()
+	}
+}
+
+// SetI8 sets the field i8.
+func (b NumbersBuilder) SetI8(value int8) {
+	e := b.value.Field(4)
+	if e == nil {
+		return
+	}
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutI8(w[16:], value)
+		e.Unstage()
+	}
+}
+
+// SetI16 sets the field i16.
+func (b NumbersBuilder) SetI16(value int16) {
+	e := b.value.Field(5)
+	if e == nil {
+		return
+	}
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutI16(w[18:], value)
+		e.Unstage()
+	}
+}
+
+// SetI32 sets the field i32.
+func (b NumbersBuilder) SetI32(value int32) {
+	e := b.value.Field(6)
+	if e == nil {
+		return
+	}
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutI32(w[20:], value)
+		e.Unstage()
+	}
+}
+
+// SetI64 sets the field i64.
+func (b NumbersBuilder) SetI64(value int64) {
+	e := b.value.Field(7)
+	if e == nil {
+		return
+	}
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutI64(w[24:], value)
+		e.Unstage()
+	}
+}
+
+// SetF32 sets the field f32.
+func (b NumbersBuilder) SetF32(value float32) {
+	e := b.value.Field(8)
+	if e == nil {
+		return
+	}
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutF32(w[32:], value)
+		e.Unstage()
+	}
+}
+
+// SetF64 sets the field f64.
+func (b NumbersBuilder) SetF64(value float64) {
+	e := b.value.Field(9)
+	if e == nil {
+		return
+	}
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutF64(w[40:], value)
+		e.Unstage()
+	}
+}
+
+// VecOfStringBuilder writes the elements of a Vec<String>, one after the other.
+type VecOfStringBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutVecOfString = rkyv.Layout{
+	Name: "Vec<String>", Size: 8, Align: 4,
+}
+
+// Add appends an element.
+func (b VecOfStringBuilder) Add(value string) {
+	e := b.value.Field(rkyv.Element)
+	if e == nil {
+		return
+	}
+	e.String(value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutString(w[:], at, value)
+		e.Unstage()
+	}
+}
+
+// VecOfPairBuilder writes the elements of a Vec<Pair>, one after the other.
+type VecOfPairBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutVecOfPair = rkyv.Layout{
+	Name: "Vec<Pair>", Size: 12, Align: 4,
+}
+
+// Add appends an element.
+func (b VecOfPairBuilder) Add(value Pair) {
+	e := b.value.Field(rkyv.Element)
+	if e == nil {
+		return
+	}
+	partsPair(e, &value)
+	if _, at, ok := e.Stage(); ok {
+		fixedPair(e, at, &value)
+		e.Unstage()
+	}
+}
+
+// Next appends an element, which is to be set.
+func (b VecOfPairBuilder) Next() PairBuilder {
+	return PairBuilder{b.value.Inline(rkyv.Element, rkyv.NoTag, 0, &layoutPair)}
+}
+
 // Two values without names.
 type Pair struct {
 	Field0 uint32
@@ -687,6 +1391,72 @@ func ParsePair(archive []byte) (PairView, error) {
 
 func checkPair(c *rkyv.Checker, at int) bool {
 	return c.String(at + 4)
+}
+
+// BuildPair begins the archive of a Pair, written field by field in place of
+// being encoded. Reset of e comes before, Finish after the last field.
+func BuildPair(e *rkyv.Encoder) PairBuilder {
+	return PairBuilder{rkyv.Build(e, &layoutPair)}
+}
+
+// PairBuilder writes a Pair: all fields, in this order.
+type PairBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutPair = rkyv.Layout{
+	Name: "Pair", Size: 12, Align: 4,
+	Fields: []string{
+		"0",
+		"1",
+	},
+}
+
+// SetField0 sets the field 0.
+func (b PairBuilder) SetField0(value uint32) {
+	e := b.value.Field(0)
+	if e == nil {
+		return
+	}
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutU32(w[:], value)
+		e.Unstage()
+	}
+}
+
+// SetField1 sets the field 1.
+func (b PairBuilder) SetField1(value string) {
+	e := b.value.Field(1)
+	if e == nil {
+		return
+	}
+	e.String(value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutString(w[4:], at+4, value)
+		e.Unstage()
+	}
+}
+
+// VecOfVecOfU16Builder writes the elements of a Vec<Vec<u16>>, one after the other.
+type VecOfVecOfU16Builder struct {
+	value rkyv.Builder
+}
+
+var layoutVecOfVecOfU16 = rkyv.Layout{
+	Name: "Vec<Vec<u16>>", Size: 8, Align: 4,
+}
+
+// Add appends an element.
+func (b VecOfVecOfU16Builder) Add(value []uint16) {
+	e := b.value.Field(rkyv.Element)
+	if e == nil {
+		return
+	}
+	rkyv.EncodeSlice(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutVec(w[:], at, len(value))
+		e.Unstage()
+	}
 }
 
 // Colors with numbers of their own.
@@ -1139,6 +1909,206 @@ func (v ShapeFramedView) Load() (x ShapeFramed) {
 	return x
 }
 
+// BuildShape begins the archive of a Shape, written field by field in place of
+// being encoded. Reset of e comes before, Finish after the last field.
+func BuildShape(e *rkyv.Encoder) ShapeBuilder {
+	return ShapeBuilder{rkyv.Build(e, &layoutShape)}
+}
+
+// ShapeBuilder writes a Shape: one of its variants.
+type ShapeBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutShape = rkyv.Layout{
+	Name: "Shape", Size: 24, Align: 8,
+	Fields: []string{
+		"variant",
+	},
+}
+
+// SetEmpty makes it the variant Empty.
+func (b ShapeBuilder) SetEmpty() {
+	b.value.Variant(0, nil)
+}
+
+// BeginCircle makes it the variant Circle, whose fields are to be set.
+func (b ShapeBuilder) BeginCircle() ShapeCircleBuilder {
+	return ShapeCircleBuilder{b.value.Variant(1, &layoutShapeCircle)}
+}
+
+// ShapeCircleBuilder writes a ShapeCircle: all fields, in this order.
+type ShapeCircleBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutShapeCircle = rkyv.Layout{
+	Name: "Shape.Circle", Size: 24, Align: 8,
+	Fields: []string{
+		"0",
+	},
+}
+
+// SetValue sets the field 0.
+func (b ShapeCircleBuilder) SetValue(value float64) {
+	e := b.value.Field(0)
+	if e == nil {
+		return
+	}
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutF64(w[8:], value)
+		e.Unstage()
+	}
+}
+
+// BeginRect makes it the variant Rect, whose fields are to be set.
+func (b ShapeBuilder) BeginRect() ShapeRectBuilder {
+	return ShapeRectBuilder{b.value.Variant(2, &layoutShapeRect)}
+}
+
+// ShapeRectBuilder writes a ShapeRect: all fields, in this order.
+type ShapeRectBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutShapeRect = rkyv.Layout{
+	Name: "Shape.Rect", Size: 24, Align: 8,
+	Fields: []string{
+		"width",
+		"height",
+	},
+}
+
+// SetWidth sets the field width.
+func (b ShapeRectBuilder) SetWidth(value uint16) {
+	e := b.value.Field(0)
+	if e == nil {
+		return
+	}
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutU16(w[2:], value)
+		e.Unstage()
+	}
+}
+
+// SetHeight sets the field height.
+func (b ShapeRectBuilder) SetHeight(value uint64) {
+	e := b.value.Field(1)
+	if e == nil {
+		return
+	}
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutU64(w[8:], value)
+		e.Unstage()
+	}
+}
+
+// BeginLabelled makes it the variant Labelled, whose fields are to be set.
+func (b ShapeBuilder) BeginLabelled() ShapeLabelledBuilder {
+	return ShapeLabelledBuilder{b.value.Variant(3, &layoutShapeLabelled)}
+}
+
+// ShapeLabelledBuilder writes a ShapeLabelled: all fields, in this order.
+type ShapeLabelledBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutShapeLabelled = rkyv.Layout{
+	Name: "Shape.Labelled", Size: 24, Align: 8,
+	Fields: []string{
+		"0",
+		"1",
+	},
+}
+
+// SetField0 sets the field 0.
+func (b ShapeLabelledBuilder) SetField0(value string) {
+	e := b.value.Field(0)
+	if e == nil {
+		return
+	}
+	e.String(value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutString(w[4:], at+4, value)
+		e.Unstage()
+	}
+}
+
+// SetField1 sets the field 1.
+func (b ShapeLabelledBuilder) SetField1(value []byte) {
+	e := b.value.Field(1)
+	if e == nil {
+		return
+	}
+	rkyv.EncodeSlice(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutVec(w[12:], at+12, len(value))
+		e.Unstage()
+	}
+}
+
+// BeginFramed makes it the variant Framed, whose fields are to be set.
+func (b ShapeBuilder) BeginFramed() ShapeFramedBuilder {
+	return ShapeFramedBuilder{b.value.Variant(4, &layoutShapeFramed)}
+}
+
+// ShapeFramedBuilder writes a ShapeFramed: all fields, in this order.
+type ShapeFramedBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutShapeFramed = rkyv.Layout{
+	Name: "Shape.Framed", Size: 24, Align: 8,
+	Fields: []string{
+		"0",
+	},
+}
+
+// SetValue sets the field 0.
+func (b ShapeFramedBuilder) SetValue(value *Shape) {
+	e := b.value.Field(0)
+	if e == nil {
+		return
+	}
+	partsBoxOfShape(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutBox(w[4:], at+4)
+		e.Unstage()
+	}
+}
+
+// BeginValue begins the field 0, to write it in place.
+func (b ShapeFramedBuilder) BeginValue() ShapeBuilder {
+	return ShapeBuilder{b.value.Box(0, rkyv.NoTag, 4, &layoutShape)}
+}
+
+// VecOfShapeBuilder writes the elements of a Vec<Shape>, one after the other.
+type VecOfShapeBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutVecOfShape = rkyv.Layout{
+	Name: "Vec<Shape>", Size: 24, Align: 8,
+}
+
+// Add appends an element.
+func (b VecOfShapeBuilder) Add(value Shape) {
+	e := b.value.Field(rkyv.Element)
+	if e == nil {
+		return
+	}
+	partsShape(e, value)
+	if _, at, ok := e.Stage(); ok {
+		value.fixed(e, at)
+		e.Unstage()
+	}
+}
+
+// Next appends an element, which is to be set.
+func (b VecOfShapeBuilder) Next() ShapeBuilder {
+	return ShapeBuilder{b.value.Inline(rkyv.Element, rkyv.NoTag, 0, &layoutShape)}
+}
+
 // A tree.
 type Tree struct {
 	// At this node.
@@ -1225,6 +2195,194 @@ func checkTree(c *rkyv.Checker, at int) bool {
 		checkOptionOfBoxOfTree(c, at+12)
 }
 
+// BuildTree begins the archive of a Tree, written field by field in place of
+// being encoded. Reset of e comes before, Finish after the last field.
+func BuildTree(e *rkyv.Encoder) TreeBuilder {
+	return TreeBuilder{rkyv.Build(e, &layoutTree)}
+}
+
+// TreeBuilder writes a Tree: all fields, in this order.
+type TreeBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutTree = rkyv.Layout{
+	Name: "Tree", Size: 20, Align: 4,
+	Fields: []string{
+		"value",
+		"children",
+		"next",
+	},
+}
+
+// SetValue sets the field value.
+func (b TreeBuilder) SetValue(value int32) {
+	e := b.value.Field(0)
+	if e == nil {
+		return
+	}
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutI32(w[:], value)
+		e.Unstage()
+	}
+}
+
+// SetChildren sets the field children.
+func (b TreeBuilder) SetChildren(value []Tree) {
+	e := b.value.Field(1)
+	if e == nil {
+		return
+	}
+	partsVecOfTree(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutVec(w[4:], at+4, len(value))
+		e.Unstage()
+	}
+}
+
+// BeginChildren begins the field children, to write it in place.
+func (b TreeBuilder) BeginChildren() VecOfTreeBuilder {
+	return VecOfTreeBuilder{b.value.List(1, rkyv.NoTag, 4, &layoutVecOfTree)}
+}
+
+// SetNext sets the field next.
+func (b TreeBuilder) SetNext(value rkyv.Option[*Tree]) {
+	e := b.value.Field(2)
+	if e == nil {
+		return
+	}
+	partsOptionOfBoxOfTree(e, &value)
+	if _, at, ok := e.Stage(); ok {
+		fixedOptionOfBoxOfTree(e, at+12, &value)
+		e.Unstage()
+	}
+}
+
+// BeginNext begins the field next, to write it in place.
+func (b TreeBuilder) BeginNext() TreeBuilder {
+	return TreeBuilder{b.value.Box(2, 12, 16, &layoutTree)}
+}
+
+// VecOfTreeBuilder writes the elements of a Vec<Tree>, one after the other.
+type VecOfTreeBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutVecOfTree = rkyv.Layout{
+	Name: "Vec<Tree>", Size: 20, Align: 4,
+}
+
+// Add appends an element.
+func (b VecOfTreeBuilder) Add(value Tree) {
+	e := b.value.Field(rkyv.Element)
+	if e == nil {
+		return
+	}
+	partsTree(e, &value)
+	if _, at, ok := e.Stage(); ok {
+		fixedTree(e, at, &value)
+		e.Unstage()
+	}
+}
+
+// Next appends an element, which is to be set.
+func (b VecOfTreeBuilder) Next() TreeBuilder {
+	return TreeBuilder{b.value.Inline(rkyv.Element, rkyv.NoTag, 0, &layoutTree)}
+}
+
+// VecOfTupleOfBoolAndTupleOfU64AndColorAndVecOfU8Builder writes the elements of a Vec<(bool, (u64, Color), Vec<u8>)>, one after the other.
+type VecOfTupleOfBoolAndTupleOfU64AndColorAndVecOfU8Builder struct {
+	value rkyv.Builder
+}
+
+var layoutVecOfTupleOfBoolAndTupleOfU64AndColorAndVecOfU8 = rkyv.Layout{
+	Name: "Vec<(bool, (u64, Color), Vec<u8>)>", Size: 32, Align: 8,
+}
+
+// Add appends an element.
+func (b VecOfTupleOfBoolAndTupleOfU64AndColorAndVecOfU8Builder) Add(value rkyv.Tuple3[bool, rkyv.Tuple2[uint64, Color], []byte]) {
+	e := b.value.Field(rkyv.Element)
+	if e == nil {
+		return
+	}
+	partsTupleOfBoolAndTupleOfU64AndColorAndVecOfU8(e, &value)
+	if _, at, ok := e.Stage(); ok {
+		fixedTupleOfBoolAndTupleOfU64AndColorAndVecOfU8(e, at, &value)
+		e.Unstage()
+	}
+}
+
+// VecOfResultOfStringOrShapeBuilder writes the elements of a Vec<Result<String, Shape>>, one after the other.
+type VecOfResultOfStringOrShapeBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutVecOfResultOfStringOrShape = rkyv.Layout{
+	Name: "Vec<Result<String, Shape>>", Size: 32, Align: 8,
+}
+
+// Add appends an element.
+func (b VecOfResultOfStringOrShapeBuilder) Add(value rkyv.Result[string, Shape]) {
+	e := b.value.Field(rkyv.Element)
+	if e == nil {
+		return
+	}
+	partsResultOfStringOrShape(e, &value)
+	if _, at, ok := e.Stage(); ok {
+		fixedResultOfStringOrShape(e, at, &value)
+		e.Unstage()
+	}
+}
+
+// VecOfDurationBuilder writes the elements of a Vec<Duration>, one after the other.
+type VecOfDurationBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutVecOfDuration = rkyv.Layout{
+	Name: "Vec<Duration>", Size: 16, Align: 8,
+}
+
+// Add appends an element.
+func (b VecOfDurationBuilder) Add(value rkyv.Duration) {
+	e := b.value.Field(rkyv.Element)
+	if e == nil {
+		return
+	}
+	e.Duration(value)
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutDuration(w[:], value)
+		e.Unstage()
+	}
+}
+
+// BoxedSliceOfPairBuilder writes the elements of a Box<[Pair]>, one after the other.
+type BoxedSliceOfPairBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutBoxedSliceOfPair = rkyv.Layout{
+	Name: "Box<[Pair]>", Size: 12, Align: 4,
+}
+
+// Add appends an element.
+func (b BoxedSliceOfPairBuilder) Add(value Pair) {
+	e := b.value.Field(rkyv.Element)
+	if e == nil {
+		return
+	}
+	partsPair(e, &value)
+	if _, at, ok := e.Stage(); ok {
+		fixedPair(e, at, &value)
+		e.Unstage()
+	}
+}
+
+// Next appends an element, which is to be set.
+func (b BoxedSliceOfPairBuilder) Next() PairBuilder {
+	return PairBuilder{b.value.Inline(rkyv.Element, rkyv.NoTag, 0, &layoutPair)}
+}
+
 // Why a kitchen is refused.
 type Refused struct {
 	// What was cooked.
@@ -1300,6 +2458,55 @@ func checkRefused(c *rkyv.Checker, at int) bool {
 	return checkBoxOfKitchen(c, at)
 }
 
+// BuildRefused begins the archive of a Refused, written field by field in place of
+// being encoded. Reset of e comes before, Finish after the last field.
+func BuildRefused(e *rkyv.Encoder) RefusedBuilder {
+	return RefusedBuilder{rkyv.Build(e, &layoutRefused)}
+}
+
+// RefusedBuilder writes a Refused: all fields, in this order.
+type RefusedBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutRefused = rkyv.Layout{
+	Name: "Refused", Size: 8, Align: 4,
+	Fields: []string{
+		"kitchen",
+		"attempts",
+	},
+}
+
+// SetKitchen sets the field kitchen.
+func (b RefusedBuilder) SetKitchen(value *Kitchen) {
+	e := b.value.Field(0)
+	if e == nil {
+		return
+	}
+	partsBoxOfKitchen(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutBox(w[:], at)
+		e.Unstage()
+	}
+}
+
+// BeginKitchen begins the field kitchen, to write it in place.
+func (b RefusedBuilder) BeginKitchen() KitchenBuilder {
+	return KitchenBuilder{b.value.Box(0, rkyv.NoTag, 0, &layoutKitchen)}
+}
+
+// SetAttempts sets the field attempts.
+func (b RefusedBuilder) SetAttempts(value uint8) {
+	e := b.value.Field(1)
+	if e == nil {
+		return
+	}
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutU8(w[4:], value)
+		e.Unstage()
+	}
+}
+
 // An archive whose validity is in question.
 type Suspect struct {
 	// The bytes.
@@ -1369,6 +2576,37 @@ func ParseSuspect(archive []byte) (SuspectView, error) {
 
 func checkSuspect(c *rkyv.Checker, at int) bool {
 	return c.Slice(at, 1, 1)
+}
+
+// BuildSuspect begins the archive of a Suspect, written field by field in place of
+// being encoded. Reset of e comes before, Finish after the last field.
+func BuildSuspect(e *rkyv.Encoder) SuspectBuilder {
+	return SuspectBuilder{rkyv.Build(e, &layoutSuspect)}
+}
+
+// SuspectBuilder writes a Suspect: all fields, in this order.
+type SuspectBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutSuspect = rkyv.Layout{
+	Name: "Suspect", Size: 8, Align: 4,
+	Fields: []string{
+		"archive",
+	},
+}
+
+// SetArchive sets the field archive.
+func (b SuspectBuilder) SetArchive(value []byte) {
+	e := b.value.Field(0)
+	if e == nil {
+		return
+	}
+	rkyv.EncodeSlice(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutVec(w[:], at, len(value))
+		e.Unstage()
+	}
 }
 
 // What rkyv says of it.
@@ -1462,6 +2700,50 @@ func ParseVerdict(archive []byte) (VerdictView, error) {
 func checkVerdict(c *rkyv.Checker, at int) bool {
 	return c.Bool(at) &&
 		c.String(at+4)
+}
+
+// BuildVerdict begins the archive of a Verdict, written field by field in place of
+// being encoded. Reset of e comes before, Finish after the last field.
+func BuildVerdict(e *rkyv.Encoder) VerdictBuilder {
+	return VerdictBuilder{rkyv.Build(e, &layoutVerdict)}
+}
+
+// VerdictBuilder writes a Verdict: all fields, in this order.
+type VerdictBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutVerdict = rkyv.Layout{
+	Name: "Verdict", Size: 12, Align: 4,
+	Fields: []string{
+		"valid",
+		"reason",
+	},
+}
+
+// SetValid sets the field valid.
+func (b VerdictBuilder) SetValid(value bool) {
+	e := b.value.Field(0)
+	if e == nil {
+		return
+	}
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutBool(w[:], value)
+		e.Unstage()
+	}
+}
+
+// SetReason sets the field reason.
+func (b VerdictBuilder) SetReason(value string) {
+	e := b.value.Field(1)
+	if e == nil {
+		return
+	}
+	e.String(value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutString(w[4:], at+4, value)
+		e.Unstage()
+	}
 }
 
 func partsVecOfString(e *rkyv.Encoder, x []string) {
@@ -2179,6 +3461,36 @@ func checkOptionOfBoxOfTree(c *rkyv.Checker, at int) bool {
 	return checkBoxOfTree(c, at+4)
 }
 
+func partsTupleOfBoolAndTupleOfU64AndColorAndVecOfU8(e *rkyv.Encoder, x *rkyv.Tuple3[bool, rkyv.Tuple2[uint64, Color], []byte]) {
+	partsTupleOfU64AndColor(e, &x.Field1)
+	rkyv.EncodeSlice(e, x.Field2)
+}
+
+func fixedTupleOfBoolAndTupleOfU64AndColorAndVecOfU8(e *rkyv.Encoder, at int, x *rkyv.Tuple3[bool, rkyv.Tuple2[uint64, Color], []byte]) {
+	w := (*[32]byte)(e.Window(at, 32))
+	rkyv.PutBool(w[:], x.Field0)
+	fixedTupleOfU64AndColor(e, at+8, &x.Field1)
+	e.PutVec(w[24:], at+24, len(x.Field2))
+}
+
+func partsResultOfStringOrShape(e *rkyv.Encoder, x *rkyv.Result[string, Shape]) {
+	if x.OK {
+		e.String(x.Value)
+	} else {
+		partsShape(e, x.Err)
+	}
+}
+
+func fixedResultOfStringOrShape(e *rkyv.Encoder, at int, x *rkyv.Result[string, Shape]) {
+	w := (*[32]byte)(e.Window(at, 32))
+	if x.OK {
+		e.PutString(w[4:], at+4, x.Value)
+	} else {
+		w[0] = 1
+		x.Err.fixed(e, at+8)
+	}
+}
+
 func partsBoxOfKitchen(e *rkyv.Encoder, x *Kitchen) {
 	if x == nil {
 		e.FailNil("Box<Kitchen>")
@@ -2212,36 +3524,6 @@ func checkBoxOfKitchen(c *rkyv.Checker, at int) bool {
 	}
 	at = scope.At
 	return checkKitchen(c, at) && c.Leave(scope)
-}
-
-func partsTupleOfBoolAndTupleOfU64AndColorAndVecOfU8(e *rkyv.Encoder, x *rkyv.Tuple3[bool, rkyv.Tuple2[uint64, Color], []byte]) {
-	partsTupleOfU64AndColor(e, &x.Field1)
-	rkyv.EncodeSlice(e, x.Field2)
-}
-
-func fixedTupleOfBoolAndTupleOfU64AndColorAndVecOfU8(e *rkyv.Encoder, at int, x *rkyv.Tuple3[bool, rkyv.Tuple2[uint64, Color], []byte]) {
-	w := (*[32]byte)(e.Window(at, 32))
-	rkyv.PutBool(w[:], x.Field0)
-	fixedTupleOfU64AndColor(e, at+8, &x.Field1)
-	e.PutVec(w[24:], at+24, len(x.Field2))
-}
-
-func partsResultOfStringOrShape(e *rkyv.Encoder, x *rkyv.Result[string, Shape]) {
-	if x.OK {
-		e.String(x.Value)
-	} else {
-		partsShape(e, x.Err)
-	}
-}
-
-func fixedResultOfStringOrShape(e *rkyv.Encoder, at int, x *rkyv.Result[string, Shape]) {
-	w := (*[32]byte)(e.Window(at, 32))
-	if x.OK {
-		e.PutString(w[4:], at+4, x.Value)
-	} else {
-		w[0] = 1
-		x.Err.fixed(e, at+8)
-	}
 }
 
 func fixedOptionOfU8(e *rkyv.Encoder, at int, x *rkyv.Option[uint8]) {

@@ -288,3 +288,115 @@ func failureOfStop(err error) error {
 	}
 	return &outrigger.Failure[TimerError]{Err: failed, Detail: detail.Load()}
 }
+
+// BuildCreate is Create with a request that build writes in place. If that does not
+// fit in a slot, build runs once more, and must then write the same.
+func (c *Client) BuildCreate(
+	ctx context.Context, build func(TimerConfigBuilder),
+) (TimerCreatedView, error) {
+	archive, err := c.caller.Invoke(ctx, &methodCreate, buildingCreate(build))
+	if err != nil {
+		return TimerCreatedView{}, err
+	}
+	reply, err := ParseTimerCreated(archive.Bytes())
+	if err != nil {
+		return TimerCreatedView{}, outrigger.InvalidReply(&methodCreate, archive, err)
+	}
+	reply.archive = archive
+	return reply, nil
+}
+
+// buildingCreate is a request of Create that is yet to be written.
+type buildingCreate func(TimerConfigBuilder)
+
+func (build buildingCreate) EncodeArchive(e *rkyv.Encoder) {
+	if build == nil {
+		e.FailNil("TimerConfig")
+		return
+	}
+	build(BuildTimerConfig(e))
+}
+
+// BuildEcho is Echo with a request that build writes in place. If that does not
+// fit in a slot, build runs once more, and must then write the same.
+func (c *Client) BuildEcho(
+	ctx context.Context, build func(EchoRequestBuilder),
+) (EchoReplyView, error) {
+	archive, err := c.caller.Invoke(ctx, &methodEcho, buildingEcho(build))
+	if err != nil {
+		return EchoReplyView{}, failureOfEcho(err)
+	}
+	reply, err := ParseEchoReply(archive.Bytes())
+	if err != nil {
+		return EchoReplyView{}, outrigger.InvalidReply(&methodEcho, archive, err)
+	}
+	reply.archive = archive
+	return reply, nil
+}
+
+// buildingEcho is a request of Echo that is yet to be written.
+type buildingEcho func(EchoRequestBuilder)
+
+func (build buildingEcho) EncodeArchive(e *rkyv.Encoder) {
+	if build == nil {
+		e.FailNil("EchoRequest")
+		return
+	}
+	build(BuildEchoRequest(e))
+}
+
+// BuildComplex is Complex with a request that build writes in place. If that does not
+// fit in a slot, build runs once more, and must then write the same.
+func (c *Client) BuildComplex(
+	ctx context.Context, build func(ComplexRequestBuilder),
+) (ComplexReplyView, error) {
+	archive, err := c.caller.Invoke(ctx, &methodComplex, buildingComplex(build))
+	if err != nil {
+		return ComplexReplyView{}, err
+	}
+	reply, err := ParseComplexReply(archive.Bytes())
+	if err != nil {
+		return ComplexReplyView{}, outrigger.InvalidReply(&methodComplex, archive, err)
+	}
+	reply.archive = archive
+	return reply, nil
+}
+
+// buildingComplex is a request of Complex that is yet to be written.
+type buildingComplex func(ComplexRequestBuilder)
+
+func (build buildingComplex) EncodeArchive(e *rkyv.Encoder) {
+	if build == nil {
+		e.FailNil("ComplexRequest")
+		return
+	}
+	build(BuildComplexRequest(e))
+}
+
+// BuildSchedule is Schedule with a request that build writes in place. If that does not
+// fit in a slot, build runs once more, and must then write the same.
+func (c *Client) BuildSchedule(
+	ctx context.Context, build func(ScheduleBuilder),
+) (ScheduledView, error) {
+	archive, err := c.caller.Invoke(ctx, &methodSchedule, buildingSchedule(build))
+	if err != nil {
+		return ScheduledView{}, failureOfSchedule(err)
+	}
+	reply, err := ParseScheduled(archive.Bytes())
+	if err != nil {
+		return ScheduledView{}, outrigger.InvalidReply(&methodSchedule, archive, err)
+	}
+	reply.archive = archive
+	return reply, nil
+}
+
+// buildingSchedule is a request of Schedule that is yet to be written.
+type buildingSchedule func(ScheduleBuilder)
+
+func (build buildingSchedule) EncodeArchive(e *rkyv.Encoder) {
+	if build == nil {
+		e.FailNil("Schedule")
+		return
+	}
+	build(BuildSchedule(e))
+}

@@ -81,6 +81,37 @@ func checkTimerConfig(c *rkyv.Checker, at int) bool {
 	return c.String(at)
 }
 
+// BuildTimerConfig begins the archive of a TimerConfig, written field by field in place of
+// being encoded. Reset of e comes before, Finish after the last field.
+func BuildTimerConfig(e *rkyv.Encoder) TimerConfigBuilder {
+	return TimerConfigBuilder{rkyv.Build(e, &layoutTimerConfig)}
+}
+
+// TimerConfigBuilder writes a TimerConfig: all fields, in this order.
+type TimerConfigBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutTimerConfig = rkyv.Layout{
+	Name: "TimerConfig", Size: 8, Align: 4,
+	Fields: []string{
+		"name",
+	},
+}
+
+// SetName sets the field name.
+func (b TimerConfigBuilder) SetName(value string) {
+	e := b.value.Field(0)
+	if e == nil {
+		return
+	}
+	e.String(value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutString(w[:], at, value)
+		e.Unstage()
+	}
+}
+
 // What `create` answers.
 type TimerCreated struct {
 	// The name that was asked for.
@@ -173,6 +204,50 @@ func checkTimerCreated(c *rkyv.Checker, at int) bool {
 	return c.String(at)
 }
 
+// BuildTimerCreated begins the archive of a TimerCreated, written field by field in place of
+// being encoded. Reset of e comes before, Finish after the last field.
+func BuildTimerCreated(e *rkyv.Encoder) TimerCreatedBuilder {
+	return TimerCreatedBuilder{rkyv.Build(e, &layoutTimerCreated)}
+}
+
+// TimerCreatedBuilder writes a TimerCreated: all fields, in this order.
+type TimerCreatedBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutTimerCreated = rkyv.Layout{
+	Name: "TimerCreated", Size: 12, Align: 4,
+	Fields: []string{
+		"name",
+		"name_len",
+	},
+}
+
+// SetName sets the field name.
+func (b TimerCreatedBuilder) SetName(value string) {
+	e := b.value.Field(0)
+	if e == nil {
+		return
+	}
+	e.String(value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutString(w[:], at, value)
+		e.Unstage()
+	}
+}
+
+// SetNameLen sets the field name_len.
+func (b TimerCreatedBuilder) SetNameLen(value uint32) {
+	e := b.value.Field(1)
+	if e == nil {
+		return
+	}
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutU32(w[8:], value)
+		e.Unstage()
+	}
+}
+
 // A message to be sent back.
 type EchoRequest struct {
 	// The text.
@@ -251,6 +326,50 @@ func ParseEchoRequest(archive []byte) (EchoRequestView, error) {
 
 func checkEchoRequest(c *rkyv.Checker, at int) bool {
 	return c.String(at)
+}
+
+// BuildEchoRequest begins the archive of a EchoRequest, written field by field in place of
+// being encoded. Reset of e comes before, Finish after the last field.
+func BuildEchoRequest(e *rkyv.Encoder) EchoRequestBuilder {
+	return EchoRequestBuilder{rkyv.Build(e, &layoutEchoRequest)}
+}
+
+// EchoRequestBuilder writes a EchoRequest: all fields, in this order.
+type EchoRequestBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutEchoRequest = rkyv.Layout{
+	Name: "EchoRequest", Size: 12, Align: 4,
+	Fields: []string{
+		"message",
+		"delay_ms",
+	},
+}
+
+// SetMessage sets the field message.
+func (b EchoRequestBuilder) SetMessage(value string) {
+	e := b.value.Field(0)
+	if e == nil {
+		return
+	}
+	e.String(value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutString(w[:], at, value)
+		e.Unstage()
+	}
+}
+
+// SetDelayMs sets the field delay_ms.
+func (b EchoRequestBuilder) SetDelayMs(value uint32) {
+	e := b.value.Field(1)
+	if e == nil {
+		return
+	}
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutU32(w[8:], value)
+		e.Unstage()
+	}
 }
 
 // The message, sent back.
@@ -343,6 +462,50 @@ func ParseEchoReply(archive []byte) (EchoReplyView, error) {
 
 func checkEchoReply(c *rkyv.Checker, at int) bool {
 	return c.String(at)
+}
+
+// BuildEchoReply begins the archive of a EchoReply, written field by field in place of
+// being encoded. Reset of e comes before, Finish after the last field.
+func BuildEchoReply(e *rkyv.Encoder) EchoReplyBuilder {
+	return EchoReplyBuilder{rkyv.Build(e, &layoutEchoReply)}
+}
+
+// EchoReplyBuilder writes a EchoReply: all fields, in this order.
+type EchoReplyBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutEchoReply = rkyv.Layout{
+	Name: "EchoReply", Size: 16, Align: 8,
+	Fields: []string{
+		"echoed",
+		"count",
+	},
+}
+
+// SetEchoed sets the field echoed.
+func (b EchoReplyBuilder) SetEchoed(value string) {
+	e := b.value.Field(0)
+	if e == nil {
+		return
+	}
+	e.String(value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutString(w[:], at, value)
+		e.Unstage()
+	}
+}
+
+// SetCount sets the field count.
+func (b EchoReplyBuilder) SetCount(value uint64) {
+	e := b.value.Field(1)
+	if e == nil {
+		return
+	}
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutU64(w[8:], value)
+		e.Unstage()
+	}
 }
 
 // Why a timer is refused.
@@ -587,6 +750,101 @@ func (TimerErrorStopped) fixed(e *rkyv.Encoder, at int) {
 	w[0] = 2
 }
 
+// BuildTimerError begins the archive of a TimerError, written field by field in place of
+// being encoded. Reset of e comes before, Finish after the last field.
+func BuildTimerError(e *rkyv.Encoder) TimerErrorBuilder {
+	return TimerErrorBuilder{rkyv.Build(e, &layoutTimerError)}
+}
+
+// TimerErrorBuilder writes a TimerError: one of its variants.
+type TimerErrorBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutTimerError = rkyv.Layout{
+	Name: "TimerError", Size: 12, Align: 4,
+	Fields: []string{
+		"variant",
+	},
+}
+
+// BeginUnknown makes it the variant Unknown, whose fields are to be set.
+func (b TimerErrorBuilder) BeginUnknown() TimerErrorUnknownBuilder {
+	return TimerErrorUnknownBuilder{b.value.Variant(0, &layoutTimerErrorUnknown)}
+}
+
+// TimerErrorUnknownBuilder writes a TimerErrorUnknown: all fields, in this order.
+type TimerErrorUnknownBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutTimerErrorUnknown = rkyv.Layout{
+	Name: "TimerError.Unknown", Size: 12, Align: 4,
+	Fields: []string{
+		"name",
+	},
+}
+
+// SetName sets the field name.
+func (b TimerErrorUnknownBuilder) SetName(value string) {
+	e := b.value.Field(0)
+	if e == nil {
+		return
+	}
+	e.String(value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutString(w[4:], at+4, value)
+		e.Unstage()
+	}
+}
+
+// BeginTooLong makes it the variant TooLong, whose fields are to be set.
+func (b TimerErrorBuilder) BeginTooLong() TimerErrorTooLongBuilder {
+	return TimerErrorTooLongBuilder{b.value.Variant(1, &layoutTimerErrorTooLong)}
+}
+
+// TimerErrorTooLongBuilder writes a TimerErrorTooLong: all fields, in this order.
+type TimerErrorTooLongBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutTimerErrorTooLong = rkyv.Layout{
+	Name: "TimerError.TooLong", Size: 12, Align: 4,
+	Fields: []string{
+		"0",
+		"1",
+	},
+}
+
+// SetField0 sets the field 0.
+func (b TimerErrorTooLongBuilder) SetField0(value uint32) {
+	e := b.value.Field(0)
+	if e == nil {
+		return
+	}
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutU32(w[4:], value)
+		e.Unstage()
+	}
+}
+
+// SetField1 sets the field 1.
+func (b TimerErrorTooLongBuilder) SetField1(value uint32) {
+	e := b.value.Field(1)
+	if e == nil {
+		return
+	}
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutU32(w[8:], value)
+		e.Unstage()
+	}
+}
+
+// SetStopped makes it the variant Stopped.
+func (b TimerErrorBuilder) SetStopped() {
+	b.value.Variant(2, nil)
+}
+
 // Lists and options.
 type ComplexRequest struct {
 	// Structs in a list.
@@ -693,6 +951,137 @@ func checkComplexRequest(c *rkyv.Checker, at int) bool {
 		checkVecOfString(c, at+8) &&
 		checkOptionOfString(c, at+16) &&
 		c.Option(at+32)
+}
+
+// BuildComplexRequest begins the archive of a ComplexRequest, written field by field in place of
+// being encoded. Reset of e comes before, Finish after the last field.
+func BuildComplexRequest(e *rkyv.Encoder) ComplexRequestBuilder {
+	return ComplexRequestBuilder{rkyv.Build(e, &layoutComplexRequest)}
+}
+
+// ComplexRequestBuilder writes a ComplexRequest: all fields, in this order.
+type ComplexRequestBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutComplexRequest = rkyv.Layout{
+	Name: "ComplexRequest", Size: 48, Align: 8,
+	Fields: []string{
+		"messages",
+		"tags",
+		"note",
+		"retries",
+	},
+}
+
+// SetMessages sets the field messages.
+func (b ComplexRequestBuilder) SetMessages(value []EchoRequest) {
+	e := b.value.Field(0)
+	if e == nil {
+		return
+	}
+	partsVecOfEchoRequest(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutVec(w[:], at, len(value))
+		e.Unstage()
+	}
+}
+
+// BeginMessages begins the field messages, to write it in place.
+func (b ComplexRequestBuilder) BeginMessages() VecOfEchoRequestBuilder {
+	return VecOfEchoRequestBuilder{b.value.List(0, rkyv.NoTag, 0, &layoutVecOfEchoRequest)}
+}
+
+// SetTags sets the field tags.
+func (b ComplexRequestBuilder) SetTags(value []string) {
+	e := b.value.Field(1)
+	if e == nil {
+		return
+	}
+	partsVecOfString(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutVec(w[8:], at+8, len(value))
+		e.Unstage()
+	}
+}
+
+// BeginTags begins the field tags, to write it in place.
+func (b ComplexRequestBuilder) BeginTags() VecOfStringBuilder {
+	return VecOfStringBuilder{b.value.List(1, rkyv.NoTag, 8, &layoutVecOfString)}
+}
+
+// SetNote sets the field note.
+func (b ComplexRequestBuilder) SetNote(value rkyv.Option[string]) {
+	e := b.value.Field(2)
+	if e == nil {
+		return
+	}
+	partsOptionOfString(e, &value)
+	if _, at, ok := e.Stage(); ok {
+		fixedOptionOfString(e, at+16, &value)
+		e.Unstage()
+	}
+}
+
+// SetRetries sets the field retries.
+func (b ComplexRequestBuilder) SetRetries(value rkyv.Option[int64]) {
+	e := b.value.Field(3)
+	if e == nil {
+		return
+	}
+	if _, at, ok := e.Stage(); ok {
+		fixedOptionOfI64(e, at+32, &value)
+		e.Unstage()
+	}
+}
+
+// VecOfEchoRequestBuilder writes the elements of a Vec<EchoRequest>, one after the other.
+type VecOfEchoRequestBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutVecOfEchoRequest = rkyv.Layout{
+	Name: "Vec<EchoRequest>", Size: 12, Align: 4,
+}
+
+// Add appends an element.
+func (b VecOfEchoRequestBuilder) Add(value EchoRequest) {
+	e := b.value.Field(rkyv.Element)
+	if e == nil {
+		return
+	}
+	partsEchoRequest(e, &value)
+	if _, at, ok := e.Stage(); ok {
+		fixedEchoRequest(e, at, &value)
+		e.Unstage()
+	}
+}
+
+// Next appends an element, which is to be set.
+func (b VecOfEchoRequestBuilder) Next() EchoRequestBuilder {
+	return EchoRequestBuilder{b.value.Inline(rkyv.Element, rkyv.NoTag, 0, &layoutEchoRequest)}
+}
+
+// VecOfStringBuilder writes the elements of a Vec<String>, one after the other.
+type VecOfStringBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutVecOfString = rkyv.Layout{
+	Name: "Vec<String>", Size: 8, Align: 4,
+}
+
+// Add appends an element.
+func (b VecOfStringBuilder) Add(value string) {
+	e := b.value.Field(rkyv.Element)
+	if e == nil {
+		return
+	}
+	e.String(value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutString(w[:], at, value)
+		e.Unstage()
+	}
 }
 
 // What was in it.
@@ -813,6 +1202,77 @@ func checkComplexReply(c *rkyv.Checker, at int) bool {
 		c.Option(at+24)
 }
 
+// BuildComplexReply begins the archive of a ComplexReply, written field by field in place of
+// being encoded. Reset of e comes before, Finish after the last field.
+func BuildComplexReply(e *rkyv.Encoder) ComplexReplyBuilder {
+	return ComplexReplyBuilder{rkyv.Build(e, &layoutComplexReply)}
+}
+
+// ComplexReplyBuilder writes a ComplexReply: all fields, in this order.
+type ComplexReplyBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutComplexReply = rkyv.Layout{
+	Name: "ComplexReply", Size: 40, Align: 8,
+	Fields: []string{
+		"summary",
+		"item_count",
+		"note",
+		"retries_left",
+	},
+}
+
+// SetSummary sets the field summary.
+func (b ComplexReplyBuilder) SetSummary(value string) {
+	e := b.value.Field(0)
+	if e == nil {
+		return
+	}
+	e.String(value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutString(w[:], at, value)
+		e.Unstage()
+	}
+}
+
+// SetItemCount sets the field item_count.
+func (b ComplexReplyBuilder) SetItemCount(value uint32) {
+	e := b.value.Field(1)
+	if e == nil {
+		return
+	}
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutU32(w[8:], value)
+		e.Unstage()
+	}
+}
+
+// SetNote sets the field note.
+func (b ComplexReplyBuilder) SetNote(value rkyv.Option[string]) {
+	e := b.value.Field(2)
+	if e == nil {
+		return
+	}
+	partsOptionOfString(e, &value)
+	if _, at, ok := e.Stage(); ok {
+		fixedOptionOfString(e, at+12, &value)
+		e.Unstage()
+	}
+}
+
+// SetRetriesLeft sets the field retries_left.
+func (b ComplexReplyBuilder) SetRetriesLeft(value rkyv.Option[int64]) {
+	e := b.value.Field(3)
+	if e == nil {
+		return
+	}
+	if _, at, ok := e.Stage(); ok {
+		fixedOptionOfI64(e, at+24, &value)
+		e.Unstage()
+	}
+}
+
 // Three parameters.
 type Schedule struct {
 	// What to run.
@@ -897,6 +1357,68 @@ func checkSchedule(c *rkyv.Checker, at int) bool {
 	return checkTimerConfig(c, at)
 }
 
+// BuildSchedule begins the archive of a Schedule, written field by field in place of
+// being encoded. Reset of e comes before, Finish after the last field.
+func BuildSchedule(e *rkyv.Encoder) ScheduleBuilder {
+	return ScheduleBuilder{rkyv.Build(e, &layoutSchedule)}
+}
+
+// ScheduleBuilder writes a Schedule: all fields, in this order.
+type ScheduleBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutSchedule = rkyv.Layout{
+	Name: "Schedule", Size: 24, Align: 8,
+	Fields: []string{
+		"job",
+		"at_ms",
+		"repeat",
+	},
+}
+
+// SetJob sets the field job.
+func (b ScheduleBuilder) SetJob(value TimerConfig) {
+	e := b.value.Field(0)
+	if e == nil {
+		return
+	}
+	partsTimerConfig(e, &value)
+	if _, at, ok := e.Stage(); ok {
+		fixedTimerConfig(e, at, &value)
+		e.Unstage()
+	}
+}
+
+// BeginJob begins the field job, to write it in place.
+func (b ScheduleBuilder) BeginJob() TimerConfigBuilder {
+	return TimerConfigBuilder{b.value.Inline(0, rkyv.NoTag, 0, &layoutTimerConfig)}
+}
+
+// SetAtMs sets the field at_ms.
+func (b ScheduleBuilder) SetAtMs(value uint64) {
+	e := b.value.Field(1)
+	if e == nil {
+		return
+	}
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutU64(w[8:], value)
+		e.Unstage()
+	}
+}
+
+// SetRepeat sets the field repeat.
+func (b ScheduleBuilder) SetRepeat(value uint16) {
+	e := b.value.Field(2)
+	if e == nil {
+		return
+	}
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutU16(w[16:], value)
+		e.Unstage()
+	}
+}
+
 // When it will have run for the last time.
 type Scheduled struct {
 	// Milliseconds since 1970.
@@ -964,6 +1486,36 @@ func ParseScheduled(archive []byte) (ScheduledView, error) {
 		return ScheduledView{}, c.Err()
 	}
 	return ScheduledView{ref: rkyv.NewRef(archive, at)}, nil
+}
+
+// BuildScheduled begins the archive of a Scheduled, written field by field in place of
+// being encoded. Reset of e comes before, Finish after the last field.
+func BuildScheduled(e *rkyv.Encoder) ScheduledBuilder {
+	return ScheduledBuilder{rkyv.Build(e, &layoutScheduled)}
+}
+
+// ScheduledBuilder writes a Scheduled: all fields, in this order.
+type ScheduledBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutScheduled = rkyv.Layout{
+	Name: "Scheduled", Size: 8, Align: 8,
+	Fields: []string{
+		"last_at_ms",
+	},
+}
+
+// SetLastAtMs sets the field last_at_ms.
+func (b ScheduledBuilder) SetLastAtMs(value uint64) {
+	e := b.value.Field(0)
+	if e == nil {
+		return
+	}
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutU64(w[:], value)
+		e.Unstage()
+	}
 }
 
 func partsVecOfEchoRequest(e *rkyv.Encoder, x []EchoRequest) {

@@ -1,6 +1,7 @@
 //! The client of a service: one method for each of its methods.
 
 use super::Unsupported;
+use super::builders;
 use super::names::{Scope, exported};
 use super::text::{BANNER, doc, line};
 use super::types::Types;
@@ -52,7 +53,9 @@ pub(super) fn text(
     let any_error = service.methods.iter().any(|method| method.error.is_some());
     let uses_runtime = service.methods.iter().any(|method| {
         let is_unit = |number: u32| document.types[number as usize].kind == Kind::Unit;
-        is_unit(method.reply) || is_interface(types, document, method.request)
+        is_unit(method.reply)
+            || is_interface(types, document, method.request)
+            || builders::has_builder(types, method.request)
     });
     let mut imports = vec!["\"context\""];
     if any_error {
@@ -82,9 +85,17 @@ pub(super) fn text(
     line!(out, "func NewClient(caller outrigger.Caller) *Client {{");
     line!(out, "\treturn &Client{{caller: caller}}\n}}");
     let mut scope = Scope::default();
+    let mut names = Vec::new();
     for method in &service.methods {
         let go = scope.claim(&[exported(&method.name)]);
         out.push_str(&method_text(document, service, types, method, &go));
+        names.push(go);
+    }
+    for (method, go) in service.methods.iter().zip(names) {
+        if builders::has_builder(types, method.request) {
+            let building = scope.claim(&[format!("Build{go}")]);
+            out.push_str(&building_text(document, types, method, &go, &building));
+        }
     }
     out
 }
@@ -169,6 +180,60 @@ fn variable_text(document: &Document, method: &Method, full: &str, variable: &st
     }
     let schema = canonical(document, method);
     line!(out, "\t}},\n\tSchema: `{schema}`,\n}}\n");
+    out
+}
+
+/// The method whose request is written in place.
+fn building_text(
+    document: &Document,
+    types: &Types<'_>,
+    method: &Method,
+    go: &str,
+    name: &str,
+) -> String {
+    let base = types.base(method.request);
+    let has_reply = document.types[method.reply as usize].kind != Kind::Unit;
+    let results = if has_reply {
+        format!("({}, error)", types.view(method.reply))
+    } else {
+        "error".to_owned()
+    };
+    let request = format!("building{go}");
+    let mut out = String::new();
+    line!(
+        out,
+        "\n// {name} is {go} with a request that build writes in place. If that does not\n\
+         // fit in a slot, build runs once more, and must then write the same."
+    );
+    line!(
+        out,
+        "func (c *Client) {name}(\n\tctx context.Context, build func({base}Builder),\n\
+         ) {results} {{"
+    );
+    line!(
+        out,
+        "\tarchive, err := c.caller.Invoke(ctx, &method{go}, {request}(build))"
+    );
+    let failed = match method.error {
+        Some(_) => format!("failureOf{go}(err)"),
+        None => "err".to_owned(),
+    };
+    let variable = format!("method{go}");
+    out.push_str(&outcome(types, method, has_reply, &variable, &failed));
+    line!(
+        out,
+        "}}\n\n// {request} is a request of {go} that is yet to be written."
+    );
+    line!(out, "type {request} func({base}Builder)\n");
+    line!(
+        out,
+        "func (build {request}) EncodeArchive(e *rkyv.Encoder) {{"
+    );
+    line!(
+        out,
+        "\tif build == nil {{\n\t\te.FailNil({base:?})\n\t\treturn\n\t}}"
+    );
+    line!(out, "\tbuild(Build{base}(e))\n}}");
     out
 }
 

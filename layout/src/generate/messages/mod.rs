@@ -3,6 +3,7 @@
 //! ```text
 //!   Document ─▶ Types (who is used, what Go calls it)
 //!                 ├─▶ structs, enums ──┐
+//!                 ├─▶ builders ────────┤
 //!                 ├─▶ functions ───────┼─▶ messages_gen.go
 //!                 └─▶ client ──────────┴─▶ client_gen.go
 //! ```
@@ -16,6 +17,7 @@
 //!   fixedT(e, at, x)   x itself                        viewT(r), aliasT(r), loadT(r)
 //! ```
 
+mod builders;
 mod client;
 mod enums;
 mod functions;
@@ -208,6 +210,7 @@ fn messages_of(types: Types<'_>, replies: &[u32], opening: &str, package_name: &
         match &functions.types.get(number).kind {
             Kind::Struct { .. } => {
                 body.push_str(&structs::text(&mut functions, number, is_reply));
+                body.push_str(&builders::structure(&mut functions, number));
                 owner |= is_reply;
             }
             Kind::Enum { .. } if functions.types.is_unit_enum(number) => {
@@ -215,7 +218,11 @@ fn messages_of(types: Types<'_>, replies: &[u32], opening: &str, package_name: &
             }
             Kind::Enum { .. } => {
                 body.push_str(&enums::text(&mut functions, number, is_reply));
+                body.push_str(&builders::choice(&mut functions, number));
                 owner |= is_reply;
+            }
+            _ if builders::has_builder(&functions.types, number) => {
+                body.push_str(&builders::list(&mut functions, number));
             }
             _ => continue,
         }

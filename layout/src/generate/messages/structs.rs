@@ -79,7 +79,7 @@ pub(super) fn declaration(types: &Types<'_>, name: &str, fields: &[Field]) -> St
 }
 
 /// The names of fields.
-fn field_names(fields: &[Field]) -> Vec<String> {
+pub(super) fn field_names(fields: &[Field]) -> Vec<String> {
     let mut scope = Scope::with(&["EncodeArchive"]);
     let names = fields
         .iter()

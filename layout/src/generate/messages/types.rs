@@ -93,12 +93,11 @@ impl<'a> Types<'a> {
             let claimed = scope.claim_with(&candidates, |base| self.company(number, base));
             self.bases[number as usize] = claimed;
         }
-        let named: Vec<&str> = self.bases.iter().map(String::as_str).collect();
-        let mut scope = Scope::with(&named);
         for number in self.used.clone() {
             if self.bases[number as usize].is_empty() {
                 let mangled = self.mangled(number);
-                self.bases[number as usize] = scope.claim(&[mangled]);
+                let company = |base: &str| vec![base.to_owned(), format!("{base}Builder")];
+                self.bases[number as usize] = scope.claim_with(&[mangled], company);
             }
         }
     }
@@ -109,12 +108,15 @@ impl<'a> Types<'a> {
             base.to_owned(),
             format!("{base}View"),
             format!("Parse{base}"),
+            format!("Build{base}"),
+            format!("{base}Builder"),
         ];
         if let Kind::Enum { variants, .. } = &self.get(number).kind {
             names.push(format!("{base}Tag"));
             for name in variant_names(variants) {
                 names.push(format!("{base}{name}"));
                 names.push(format!("{base}{name}View"));
+                names.push(format!("{base}{name}Builder"));
                 names.push(format!("{base}Tag{name}"));
             }
         }
