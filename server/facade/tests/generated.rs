@@ -11,12 +11,16 @@ mod kitchen;
 #[allow(dead_code, reason = "here are its services")]
 #[path = "../examples/testbed/timers.rs"]
 mod timers;
+#[allow(dead_code, reason = "here are its services")]
+#[path = "../examples/testbed/words.rs"]
+mod words;
 
 #[test]
 fn the_go_packages_of_the_testbed_are_fresh() {
     let builder = Server::builder()
         .service(kitchen::KitchensServer::new(kitchen::Cook))
-        .service(timers::TimersServer::new(timers::Talking::default()));
+        .service(timers::TimersServer::new(timers::Talking::default()))
+        .service(words::DictionaryServer::new(words::Book));
     // A type's path, which tells types of one name apart, is no part of the Go.
     let schema = builder.registry().schema();
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../client-go/internal");

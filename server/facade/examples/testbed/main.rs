@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 mod counting;
 mod kitchen;
 mod timers;
+mod words;
 
 /// Counts the calls of `test.json.sum` that reached the handler.
 static SUMS: AtomicU64 = AtomicU64::new(0);
@@ -21,6 +22,7 @@ fn main() -> ExitCode {
     Server::builder()
         .service(kitchen::KitchensServer::new(kitchen::Cook))
         .service(timers::TimersServer::new(timers::Talking::default()))
+        .service(words::DictionaryServer::new(words::Book))
         .handler("test.panic", handler::bytes(panic))
         .handler("test.sleep", handler::bytes(sleep).on_pool())
         .handler(

@@ -1,0 +1,73 @@
+package outrigger_test
+
+import (
+	"context"
+	"reflect"
+	"testing"
+
+	"github.com/outrigger-ipc/outrigger/client-go/internal/dictionary"
+	"github.com/outrigger-ipc/outrigger/client-go/internal/timers"
+	"github.com/outrigger-ipc/outrigger/client-go/rkyv"
+)
+
+func TestMethodsWithFieldsAndParametersOfEveryNameWorkNF33(t *testing.T) {
+	conn := typedConn(t)
+	if conn == nil {
+		return
+	}
+	ctx, client := context.Background(), dictionary.NewClient(conn)
+	words := &dictionary.Words{
+		Type: 1, Err: "a\x00b", Ctx: 2, Len: 3, ID: 4, Bytes: []byte{5}, String: "six",
+		Error: "a seventh, above eight bytes", Load: true, Release: rkyv.Some[uint8](8),
+		BytesField: [2]byte{9, 10}, UserID: 11, EncodeArchiveField: -12,
+	}
+	type method = func(context.Context, *dictionary.Words) (dictionary.WordsView, error)
+	for name, call := range map[string]method{
+		"type": client.Type, "err": client.Err, "ctx": client.Ctx, "len": client.Len,
+		"id": client.ID, "bytes": client.Bytes, "string": client.String,
+		"error": client.Error, "load": client.Load, "release": client.Release,
+		"user_id": client.UserID, "invoke": client.Invoke,
+	} {
+		reply, err := call(ctx, words)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if got := reply.Load(); !reflect.DeepEqual(&got, words) {
+			t.Errorf("%s: %+v, want %+v", name, got, words)
+		}
+		// What is there already is called otherwise; the rest is as in Rust.
+		if reply.Type() != 1 || reply.Error() != words.Error || reply.LoadField() != true ||
+			reply.String() != "six" || reply.ID() != 4 || reply.UserID() != 11 {
+			t.Errorf("%s: %q", name, reply.Error())
+		}
+		if release, ok := reply.ReleaseField().Get(); !ok || release != 8 {
+			t.Errorf("%s: %d, %t", name, release, ok)
+		}
+		reply.Release()
+	}
+}
+
+func TestTextWithAZeroByteSurvivesNF10(t *testing.T) {
+	conn := typedConn(t)
+	if conn == nil {
+		return
+	}
+	ctx, client := context.Background(), timers.NewClient(conn)
+	for _, name := range []string{"a\x00b", "\x00", "a\x00b, and above eight bytes\x00"} {
+		created, err := client.Create(ctx, &timers.TimerConfig{Name: name})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if created.Name() != name || int(created.NameLen()) != len(name) {
+			t.Errorf("%q came back as %q of %d bytes", name, created.Name(), created.NameLen())
+		}
+		created.Release()
+		built, err := client.BuildCreate(ctx, func(config timers.TimerConfigBuilder) {
+			config.SetName(name)
+		})
+		if err != nil || built.Name() != name {
+			t.Errorf("%q, built, came back as %q, %v", name, built.Name(), err)
+		}
+		built.Release()
+	}
+}

@@ -1,0 +1,52 @@
+//! Names that generated code could trip over: see `names_test.go` for Go's side.
+
+mod process;
+#[path = "../examples/testbed/words.rs"]
+mod words;
+
+use outrigger::client::TypedCall;
+use outrigger::{Error, Server};
+use process::Serving;
+use words::{Book, DictionaryClient, DictionaryServer, Words};
+
+type Method = for<'a> fn(&'a DictionaryClient, &'a Words) -> TypedCall<'a, Words, Words, Error>;
+
+#[test]
+fn methods_with_fields_and_parameters_of_every_name_work_nf33() {
+    let service = DictionaryServer::new(Book);
+    let serving = Serving::start(Server::builder().service(service));
+    let client = DictionaryClient::new(serving.client());
+    let words = Words {
+        r#type: 1,
+        err: "a\0b".to_owned(),
+        ctx: 2,
+        len: 3,
+        id: 4,
+        Bytes: vec![5],
+        String: "six".to_owned(),
+        Error: "a seventh, above eight bytes".to_owned(),
+        Load: true,
+        Release: Some(8),
+        bytes: [9, 10],
+        UserId: 11,
+        encode_archive: -12,
+    };
+    let methods: [(&str, Method); 12] = [
+        ("type", DictionaryClient::r#type),
+        ("err", DictionaryClient::err),
+        ("ctx", DictionaryClient::ctx),
+        ("len", DictionaryClient::len),
+        ("id", DictionaryClient::id),
+        ("bytes", DictionaryClient::bytes),
+        ("string", DictionaryClient::string),
+        ("error", DictionaryClient::error),
+        ("load", DictionaryClient::load),
+        ("release", DictionaryClient::release),
+        ("user_id", DictionaryClient::user_id),
+        ("invoke", DictionaryClient::invoke),
+    ];
+    for (name, method) in methods {
+        let reply = method(&client, &words).wait().expect(name);
+        assert_eq!(reply.load().expect(name), words, "{name}");
+    }
+}
