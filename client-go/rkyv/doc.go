@@ -54,6 +54,10 @@
 // never reads outside of them; it can return wrong values, and it can panic, as a slice
 // does. Recover makes an error of that panic.
 //
+// Who has measured that the bounds checks matter can have views without them, by
+// outrigger gen go --unchecked-views: they are made of UncheckedRef, and of bytes that
+// change they read any memory of the process.
+//
 // # What an archive can cost
 //
 // No two values of a checked archive share a byte. So a check takes time, and Load

@@ -94,3 +94,23 @@ func ExampleBoundsError() {
 	fmt.Println(read())
 	// Output: view of bytes that are no valid archive: index out of range [3] with length 0
 }
+
+func ExampleUncheckedRef() {
+	archive, _ := rkyv.Marshal(&greeting{Name: "Ann", Scores: []uint32{7, 9}})
+	if _, err := parseGreeting(archive); err != nil { // nothing is checked after this
+		fmt.Println(err)
+		return
+	}
+	root := rkyv.NewUncheckedRef(archive, len(archive)-16)
+	fmt.Println(root.String(0), rkyv.UncheckedSliceView[uint32](root, 8))
+	// Output: Ann [7 9]
+}
+
+func ExampleUncheckedList() {
+	archive, _ := rkyv.Marshal(&greeting{Scores: []uint32{7, 9}})
+	root := rkyv.NewUncheckedRef(archive, len(archive)-16)
+	double := func(r rkyv.UncheckedRef) uint32 { return 2 * r.U32(0) }
+	list := rkyv.UncheckedVecList(root.At(8), 4, double)
+	fmt.Println(list.Len(), list.At(1))
+	// Output: 2 18
+}

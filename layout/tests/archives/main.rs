@@ -18,6 +18,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use outrigger_layout::generate::messages;
+use outrigger_layout::schema::Kind;
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
@@ -57,9 +58,29 @@ fn the_generated_go_package_is_fresh() {
 }
 
 #[test]
+fn the_package_of_unchecked_views_is_fresh() {
+    let document = fixture::document();
+    let names = ["Order", "Texts", "Arrays", "Tuples", "Wides", "Boxes"];
+    let is_named = |kind: &Kind| match kind {
+        Kind::Struct { name, .. } => names.contains(&&**name),
+        _ => false,
+    };
+    let numbered = document.types.iter().zip(0..);
+    let roots = numbered.filter(|(seen, _)| is_named(&seen.kind));
+    let roots: Vec<u32> = roots.map(|(_, number)| number).collect();
+    let file = messages::messages(&document, &roots, "unchecked").unwrap();
+    let text = messages::with_unchecked_views(&file.text);
+    assert_golden(
+        &format!("client-go/internal/unchecked/{}", file.name),
+        &text,
+    );
+}
+
+#[test]
 fn gofmt_has_nothing_to_say() {
-    let folder = root().join("client-go/internal/archives");
-    let Ok(output) = Command::new("gofmt").arg("-l").arg(folder).output() else {
+    let folders =
+        ["archives", "unchecked"].map(|name| root().join("client-go/internal").join(name));
+    let Ok(output) = Command::new("gofmt").arg("-l").args(folders).output() else {
         println!("not run: gofmt, which is not there");
         return;
     };

@@ -49,13 +49,16 @@ fn binary_file_and_server_give_the_same_schema_and_the_same_go() {
     assert_eq!(stdout(&["schema", "--from", &server]), from_binary);
     let document = Document::read(from_binary.as_bytes()).expect("a document");
     let names = document.services.iter().map(|service| &*service.name);
-    assert_eq!(names.collect::<Vec<_>>(), ["kitchens", "timers"]);
+    assert_eq!(
+        names.collect::<Vec<_>>(),
+        ["dictionary", "kitchens", "timers"]
+    );
 
     let committed = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../client-go/internal");
     let out = text(&folder);
     for from in [text(&binary), text(&file), &*server] {
         let report = stdout(&["gen", "go", "--from", from, "--out", out]);
-        assert_eq!(report.lines().count(), 4, "{report}");
+        assert_eq!(report.lines().count(), 6, "{report}");
         for path in ["kitchens", "timers"].map(|name| Path::new(name).join("messages_gen.go")) {
             let written = fs::read_to_string(folder.join(&path)).expect("it was written");
             let wanted = fs::read_to_string(committed.join(&path)).expect("it is committed");
@@ -84,6 +87,24 @@ fn binary_file_and_server_give_the_same_schema_and_the_same_go() {
         error.contains("client_gen.go:1: stale: run `outrigger gen go` again"),
         "{error}"
     );
+    fs::remove_dir_all(&folder).expect("the folder");
+}
+
+#[test]
+fn views_are_unchecked_only_if_that_is_asked_for() {
+    let (folder, binary) = (folder(), testbed());
+    let out = text(&folder);
+    let all = ["gen", "go", "--from", text(&binary), "--out", out];
+    let messages = folder.join("timers/messages_gen.go");
+    stdout(&all);
+    let checked = fs::read_to_string(&messages).expect("it was written");
+    assert!(!checked.contains("Unchecked"));
+    stdout(&[&all[..], &["--unchecked-views"]].concat());
+    let unchecked = fs::read_to_string(&messages).expect("it was written");
+    assert!(unchecked.contains("\tref     rkyv.UncheckedRef\n"));
+    assert!(unchecked.contains("WARNING: generated with --unchecked-views"));
+    stdout(&[&all[..], &["--unchecked-views", "--check"]].concat());
+    assert_eq!(failure(&[&all[..], &["--check"]].concat()).0, Some(64));
     fs::remove_dir_all(&folder).expect("the folder");
 }
 
@@ -155,7 +176,7 @@ fn what_is_no_schema_is_refused_in_words() {
     let generate = ["gen", "go", "--from", text(&binary), "--out", text(&folder)];
     let (code, error) = failure(&[&generate[..], &["--service", "nope"]].concat());
     assert_eq!(code, Some(69), "{error}");
-    let words = "not found: service nope (there are: kitchens, timers)";
+    let words = "not found: service nope (there are: dictionary, kitchens, timers)";
     assert!(error.contains(words), "{error}");
     fs::remove_dir_all(&folder).expect("the folder");
     assert_eq!(

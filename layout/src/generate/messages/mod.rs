@@ -28,6 +28,7 @@ mod sound;
 mod structs;
 mod text;
 mod types;
+mod unchecked;
 
 use core::fmt;
 
@@ -35,6 +36,7 @@ use crate::schema::{Document, Kind, Service};
 use functions::Functions;
 use text::{BANNER, line};
 use types::Types;
+pub use unchecked::with_unchecked_views;
 
 /// One file of a generated package.
 ///

@@ -29,6 +29,10 @@ pub(crate) struct GoArgs {
     /// Write nothing; fail if a file is not what would be written.
     #[arg(long)]
     check: bool,
+    /// Views that check no bounds after validation: bytes that change all the same, or
+    /// a view that is used after Release, then read any memory of the process.
+    #[arg(long)]
+    unchecked_views: bool,
 }
 
 /// How long a running server may take for its schema.
@@ -43,7 +47,10 @@ pub(crate) fn run(what: &Generate) -> Result<String, Error> {
     let Generate::Go(args) = what;
     let document = source::read(&args.from, SERVER_WAIT_MAX)?;
     let mut report = String::new();
-    for file in generate::go(&document, &args.service)? {
+    for mut file in generate::go(&document, &args.service)? {
+        if args.unchecked_views {
+            file = file.with_unchecked_views();
+        }
         if args.check {
             file.check(&args.out)?;
         } else {
