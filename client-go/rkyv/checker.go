@@ -104,7 +104,7 @@ func (c *Checker) String(at int) bool {
 	}
 	// As enter and Leave, for what holds no pointers.
 	target := int64(at) + offset
-	if target < int64(c.low) || target > int64(c.high) || length > int64(c.high)-target {
+	if target < int64(c.low) || length > int64(c.high)-target {
 		return c.failPointer(at, target, length)
 	}
 	if c.left == 1 {
@@ -113,7 +113,7 @@ func (c *Checker) String(at int) bool {
 	start := int(target)
 	c.low = start + int(length)
 	text := c.archive[start:c.low]
-	return validText(text) || c.failText(start, text)
+	return isShortASCII(text) || validText(text) || c.failText(start, text)
 }
 
 // inlineText checks text that stands in place and is not all ASCII.

@@ -38,6 +38,18 @@ func farText(word uint64) (offset, length int64) {
 	return int64(int32(word >> 32)), int64(coded&0x3f | coded&^0xff>>2)
 }
 
+// isShortASCII reports whether text has at most two words, and all of it is ASCII.
+//
+// Preconditions: it has at least one word.
+func isShortASCII(text []byte) bool {
+	n := len(text)
+	if n > 2*wordText {
+		return false
+	}
+	words := binary.LittleEndian.Uint64(text) | binary.LittleEndian.Uint64(text[n-wordText:])
+	return words&notASCII == 0
+}
+
 // textBytes returns the bytes of the string at a position.
 func textBytes(archive []byte, at int) []byte {
 	word := binary.LittleEndian.Uint64(archive[at:])
