@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/outrigger-ipc/outrigger/client-go/internal/dictionary"
+	"github.com/outrigger-ipc/outrigger/client-go/internal/kitchens"
 	"github.com/outrigger-ipc/outrigger/client-go/internal/timers"
 	"github.com/outrigger-ipc/outrigger/client-go/rkyv"
 )
@@ -20,6 +21,7 @@ func TestMethodsWithFieldsAndParametersOfEveryNameWorkNF33(t *testing.T) {
 		Type: 1, Err: "a\x00b", Ctx: 2, Len: 3, ID: 4, Bytes: []byte{5}, String: "six",
 		Error: "a seventh, above eight bytes", Load: true, Release: rkyv.Some[uint8](8),
 		BytesField: [2]byte{9, 10}, UserID: 11, EncodeArchiveField: -12,
+		Callback: []uint16{13}, Data: "fourteen", Value: 15, E: 16,
 	}
 	type method = func(context.Context, *dictionary.Words) (dictionary.WordsView, error)
 	for name, call := range map[string]method{
@@ -27,6 +29,7 @@ func TestMethodsWithFieldsAndParametersOfEveryNameWorkNF33(t *testing.T) {
 		"id": client.ID, "bytes": client.Bytes, "string": client.String,
 		"error": client.Error, "load": client.Load, "release": client.Release,
 		"user_id": client.UserID, "invoke": client.Invoke,
+		"callback": client.Callback, "data": client.Data,
 	} {
 		reply, err := call(ctx, words)
 		if err != nil {
@@ -44,6 +47,21 @@ func TestMethodsWithFieldsAndParametersOfEveryNameWorkNF33(t *testing.T) {
 			t.Errorf("%s: %d, %t", name, release, ok)
 		}
 		reply.Release()
+	}
+}
+
+func TestConstantsHaveTheNumbersThatRustGaveThemNF31(t *testing.T) {
+	colors := map[kitchens.Color]uint8{
+		kitchens.ColorRed: 3, kitchens.ColorGreen: 4, kitchens.ColorBlue: 200,
+	}
+	for color, number := range colors {
+		archive, err := rkyv.Marshal(color)
+		if err != nil || len(archive) != 1 || archive[0] != number {
+			t.Errorf("%v is %x, %v; want %d", color, archive, err, number)
+		}
+	}
+	if name := kitchens.ColorGreen.String(); len(colors) != 3 || name != "Green" {
+		t.Errorf("%d colors, %s", len(colors), name)
 	}
 }
 

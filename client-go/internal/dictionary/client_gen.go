@@ -26,15 +26,15 @@ func NewClient(caller outrigger.Caller) *Client {
 var methodType = outrigger.Method{
 	Name: "dictionary.type",
 	Fingerprint: [16]byte{
-		0x61, 0xfc, 0x6a, 0xa2, 0x62, 0xa0, 0x47, 0x08,
-		0xa2, 0xa5, 0xe4, 0x2f, 0xb1, 0x9e, 0x7a, 0x31,
+		0xff, 0xcd, 0xa3, 0x87, 0xe3, 0x3d, 0xda, 0x67,
+		0xdf, 0x4f, 0x02, 0x7a, 0x8b, 0xef, 0x36, 0x0f,
 	},
 	Schema: `outrigger schema 1
 rkyv 0.8 little_endian aligned pointer_width_32
 request 0 Words
 reply 0 Words
 error -
-type 0 struct Words size 80 align 8
+type 0 struct Words size 96 align 8
   field type offset 0 type 1 u8
   field err offset 4 type 2 String
   field ctx offset 12 type 3 u16
@@ -48,6 +48,10 @@ type 0 struct Words size 80 align 8
   field bytes offset 59 type 9 [u8; 2]
   field UserId offset 64 type 5 u64
   field encode_archive offset 72 type 10 i8
+  field callback offset 76 type 11 Vec<u16>
+  field data offset 84 type 12 Box<str>
+  field value offset 92 type 1 u8
+  field e offset 93 type 1 u8
 type 1 u8 size 1 align 1
 type 2 string size 8 align 4
 type 3 u16 size 2 align 2
@@ -58,6 +62,8 @@ type 7 bool size 1 align 1
 type 8 option of 1 size 2 align 1
 type 9 array of 1 count 2 size 2 align 1
 type 10 i8 size 1 align 1
+type 11 vec of 3 size 8 align 4
+type 12 box_str size 8 align 4
 `,
 }
 
@@ -80,15 +86,15 @@ func (c *Client) Type(ctx context.Context, request *Words) (WordsView, error) {
 var methodErr = outrigger.Method{
 	Name: "dictionary.err",
 	Fingerprint: [16]byte{
-		0x61, 0xfc, 0x6a, 0xa2, 0x62, 0xa0, 0x47, 0x08,
-		0xa2, 0xa5, 0xe4, 0x2f, 0xb1, 0x9e, 0x7a, 0x31,
+		0xff, 0xcd, 0xa3, 0x87, 0xe3, 0x3d, 0xda, 0x67,
+		0xdf, 0x4f, 0x02, 0x7a, 0x8b, 0xef, 0x36, 0x0f,
 	},
 	Schema: `outrigger schema 1
 rkyv 0.8 little_endian aligned pointer_width_32
 request 0 Words
 reply 0 Words
 error -
-type 0 struct Words size 80 align 8
+type 0 struct Words size 96 align 8
   field type offset 0 type 1 u8
   field err offset 4 type 2 String
   field ctx offset 12 type 3 u16
@@ -102,6 +108,10 @@ type 0 struct Words size 80 align 8
   field bytes offset 59 type 9 [u8; 2]
   field UserId offset 64 type 5 u64
   field encode_archive offset 72 type 10 i8
+  field callback offset 76 type 11 Vec<u16>
+  field data offset 84 type 12 Box<str>
+  field value offset 92 type 1 u8
+  field e offset 93 type 1 u8
 type 1 u8 size 1 align 1
 type 2 string size 8 align 4
 type 3 u16 size 2 align 2
@@ -112,6 +122,8 @@ type 7 bool size 1 align 1
 type 8 option of 1 size 2 align 1
 type 9 array of 1 count 2 size 2 align 1
 type 10 i8 size 1 align 1
+type 11 vec of 3 size 8 align 4
+type 12 box_str size 8 align 4
 `,
 }
 
@@ -134,15 +146,15 @@ func (c *Client) Err(ctx context.Context, request *Words) (WordsView, error) {
 var methodCtx = outrigger.Method{
 	Name: "dictionary.ctx",
 	Fingerprint: [16]byte{
-		0x61, 0xfc, 0x6a, 0xa2, 0x62, 0xa0, 0x47, 0x08,
-		0xa2, 0xa5, 0xe4, 0x2f, 0xb1, 0x9e, 0x7a, 0x31,
+		0xff, 0xcd, 0xa3, 0x87, 0xe3, 0x3d, 0xda, 0x67,
+		0xdf, 0x4f, 0x02, 0x7a, 0x8b, 0xef, 0x36, 0x0f,
 	},
 	Schema: `outrigger schema 1
 rkyv 0.8 little_endian aligned pointer_width_32
 request 0 Words
 reply 0 Words
 error -
-type 0 struct Words size 80 align 8
+type 0 struct Words size 96 align 8
   field type offset 0 type 1 u8
   field err offset 4 type 2 String
   field ctx offset 12 type 3 u16
@@ -156,6 +168,10 @@ type 0 struct Words size 80 align 8
   field bytes offset 59 type 9 [u8; 2]
   field UserId offset 64 type 5 u64
   field encode_archive offset 72 type 10 i8
+  field callback offset 76 type 11 Vec<u16>
+  field data offset 84 type 12 Box<str>
+  field value offset 92 type 1 u8
+  field e offset 93 type 1 u8
 type 1 u8 size 1 align 1
 type 2 string size 8 align 4
 type 3 u16 size 2 align 2
@@ -166,6 +182,8 @@ type 7 bool size 1 align 1
 type 8 option of 1 size 2 align 1
 type 9 array of 1 count 2 size 2 align 1
 type 10 i8 size 1 align 1
+type 11 vec of 3 size 8 align 4
+type 12 box_str size 8 align 4
 `,
 }
 
@@ -188,15 +206,15 @@ func (c *Client) Ctx(ctx context.Context, request *Words) (WordsView, error) {
 var methodLen = outrigger.Method{
 	Name: "dictionary.len",
 	Fingerprint: [16]byte{
-		0x61, 0xfc, 0x6a, 0xa2, 0x62, 0xa0, 0x47, 0x08,
-		0xa2, 0xa5, 0xe4, 0x2f, 0xb1, 0x9e, 0x7a, 0x31,
+		0xff, 0xcd, 0xa3, 0x87, 0xe3, 0x3d, 0xda, 0x67,
+		0xdf, 0x4f, 0x02, 0x7a, 0x8b, 0xef, 0x36, 0x0f,
 	},
 	Schema: `outrigger schema 1
 rkyv 0.8 little_endian aligned pointer_width_32
 request 0 Words
 reply 0 Words
 error -
-type 0 struct Words size 80 align 8
+type 0 struct Words size 96 align 8
   field type offset 0 type 1 u8
   field err offset 4 type 2 String
   field ctx offset 12 type 3 u16
@@ -210,6 +228,10 @@ type 0 struct Words size 80 align 8
   field bytes offset 59 type 9 [u8; 2]
   field UserId offset 64 type 5 u64
   field encode_archive offset 72 type 10 i8
+  field callback offset 76 type 11 Vec<u16>
+  field data offset 84 type 12 Box<str>
+  field value offset 92 type 1 u8
+  field e offset 93 type 1 u8
 type 1 u8 size 1 align 1
 type 2 string size 8 align 4
 type 3 u16 size 2 align 2
@@ -220,6 +242,8 @@ type 7 bool size 1 align 1
 type 8 option of 1 size 2 align 1
 type 9 array of 1 count 2 size 2 align 1
 type 10 i8 size 1 align 1
+type 11 vec of 3 size 8 align 4
+type 12 box_str size 8 align 4
 `,
 }
 
@@ -242,15 +266,15 @@ func (c *Client) Len(ctx context.Context, request *Words) (WordsView, error) {
 var methodID = outrigger.Method{
 	Name: "dictionary.id",
 	Fingerprint: [16]byte{
-		0x61, 0xfc, 0x6a, 0xa2, 0x62, 0xa0, 0x47, 0x08,
-		0xa2, 0xa5, 0xe4, 0x2f, 0xb1, 0x9e, 0x7a, 0x31,
+		0xff, 0xcd, 0xa3, 0x87, 0xe3, 0x3d, 0xda, 0x67,
+		0xdf, 0x4f, 0x02, 0x7a, 0x8b, 0xef, 0x36, 0x0f,
 	},
 	Schema: `outrigger schema 1
 rkyv 0.8 little_endian aligned pointer_width_32
 request 0 Words
 reply 0 Words
 error -
-type 0 struct Words size 80 align 8
+type 0 struct Words size 96 align 8
   field type offset 0 type 1 u8
   field err offset 4 type 2 String
   field ctx offset 12 type 3 u16
@@ -264,6 +288,10 @@ type 0 struct Words size 80 align 8
   field bytes offset 59 type 9 [u8; 2]
   field UserId offset 64 type 5 u64
   field encode_archive offset 72 type 10 i8
+  field callback offset 76 type 11 Vec<u16>
+  field data offset 84 type 12 Box<str>
+  field value offset 92 type 1 u8
+  field e offset 93 type 1 u8
 type 1 u8 size 1 align 1
 type 2 string size 8 align 4
 type 3 u16 size 2 align 2
@@ -274,6 +302,8 @@ type 7 bool size 1 align 1
 type 8 option of 1 size 2 align 1
 type 9 array of 1 count 2 size 2 align 1
 type 10 i8 size 1 align 1
+type 11 vec of 3 size 8 align 4
+type 12 box_str size 8 align 4
 `,
 }
 
@@ -296,15 +326,15 @@ func (c *Client) ID(ctx context.Context, request *Words) (WordsView, error) {
 var methodBytes = outrigger.Method{
 	Name: "dictionary.bytes",
 	Fingerprint: [16]byte{
-		0x61, 0xfc, 0x6a, 0xa2, 0x62, 0xa0, 0x47, 0x08,
-		0xa2, 0xa5, 0xe4, 0x2f, 0xb1, 0x9e, 0x7a, 0x31,
+		0xff, 0xcd, 0xa3, 0x87, 0xe3, 0x3d, 0xda, 0x67,
+		0xdf, 0x4f, 0x02, 0x7a, 0x8b, 0xef, 0x36, 0x0f,
 	},
 	Schema: `outrigger schema 1
 rkyv 0.8 little_endian aligned pointer_width_32
 request 0 Words
 reply 0 Words
 error -
-type 0 struct Words size 80 align 8
+type 0 struct Words size 96 align 8
   field type offset 0 type 1 u8
   field err offset 4 type 2 String
   field ctx offset 12 type 3 u16
@@ -318,6 +348,10 @@ type 0 struct Words size 80 align 8
   field bytes offset 59 type 9 [u8; 2]
   field UserId offset 64 type 5 u64
   field encode_archive offset 72 type 10 i8
+  field callback offset 76 type 11 Vec<u16>
+  field data offset 84 type 12 Box<str>
+  field value offset 92 type 1 u8
+  field e offset 93 type 1 u8
 type 1 u8 size 1 align 1
 type 2 string size 8 align 4
 type 3 u16 size 2 align 2
@@ -328,6 +362,8 @@ type 7 bool size 1 align 1
 type 8 option of 1 size 2 align 1
 type 9 array of 1 count 2 size 2 align 1
 type 10 i8 size 1 align 1
+type 11 vec of 3 size 8 align 4
+type 12 box_str size 8 align 4
 `,
 }
 
@@ -350,15 +386,15 @@ func (c *Client) Bytes(ctx context.Context, request *Words) (WordsView, error) {
 var methodString = outrigger.Method{
 	Name: "dictionary.string",
 	Fingerprint: [16]byte{
-		0x61, 0xfc, 0x6a, 0xa2, 0x62, 0xa0, 0x47, 0x08,
-		0xa2, 0xa5, 0xe4, 0x2f, 0xb1, 0x9e, 0x7a, 0x31,
+		0xff, 0xcd, 0xa3, 0x87, 0xe3, 0x3d, 0xda, 0x67,
+		0xdf, 0x4f, 0x02, 0x7a, 0x8b, 0xef, 0x36, 0x0f,
 	},
 	Schema: `outrigger schema 1
 rkyv 0.8 little_endian aligned pointer_width_32
 request 0 Words
 reply 0 Words
 error -
-type 0 struct Words size 80 align 8
+type 0 struct Words size 96 align 8
   field type offset 0 type 1 u8
   field err offset 4 type 2 String
   field ctx offset 12 type 3 u16
@@ -372,6 +408,10 @@ type 0 struct Words size 80 align 8
   field bytes offset 59 type 9 [u8; 2]
   field UserId offset 64 type 5 u64
   field encode_archive offset 72 type 10 i8
+  field callback offset 76 type 11 Vec<u16>
+  field data offset 84 type 12 Box<str>
+  field value offset 92 type 1 u8
+  field e offset 93 type 1 u8
 type 1 u8 size 1 align 1
 type 2 string size 8 align 4
 type 3 u16 size 2 align 2
@@ -382,6 +422,8 @@ type 7 bool size 1 align 1
 type 8 option of 1 size 2 align 1
 type 9 array of 1 count 2 size 2 align 1
 type 10 i8 size 1 align 1
+type 11 vec of 3 size 8 align 4
+type 12 box_str size 8 align 4
 `,
 }
 
@@ -404,15 +446,15 @@ func (c *Client) String(ctx context.Context, request *Words) (WordsView, error) 
 var methodError = outrigger.Method{
 	Name: "dictionary.error",
 	Fingerprint: [16]byte{
-		0x61, 0xfc, 0x6a, 0xa2, 0x62, 0xa0, 0x47, 0x08,
-		0xa2, 0xa5, 0xe4, 0x2f, 0xb1, 0x9e, 0x7a, 0x31,
+		0xff, 0xcd, 0xa3, 0x87, 0xe3, 0x3d, 0xda, 0x67,
+		0xdf, 0x4f, 0x02, 0x7a, 0x8b, 0xef, 0x36, 0x0f,
 	},
 	Schema: `outrigger schema 1
 rkyv 0.8 little_endian aligned pointer_width_32
 request 0 Words
 reply 0 Words
 error -
-type 0 struct Words size 80 align 8
+type 0 struct Words size 96 align 8
   field type offset 0 type 1 u8
   field err offset 4 type 2 String
   field ctx offset 12 type 3 u16
@@ -426,6 +468,10 @@ type 0 struct Words size 80 align 8
   field bytes offset 59 type 9 [u8; 2]
   field UserId offset 64 type 5 u64
   field encode_archive offset 72 type 10 i8
+  field callback offset 76 type 11 Vec<u16>
+  field data offset 84 type 12 Box<str>
+  field value offset 92 type 1 u8
+  field e offset 93 type 1 u8
 type 1 u8 size 1 align 1
 type 2 string size 8 align 4
 type 3 u16 size 2 align 2
@@ -436,6 +482,8 @@ type 7 bool size 1 align 1
 type 8 option of 1 size 2 align 1
 type 9 array of 1 count 2 size 2 align 1
 type 10 i8 size 1 align 1
+type 11 vec of 3 size 8 align 4
+type 12 box_str size 8 align 4
 `,
 }
 
@@ -458,15 +506,15 @@ func (c *Client) Error(ctx context.Context, request *Words) (WordsView, error) {
 var methodLoad = outrigger.Method{
 	Name: "dictionary.load",
 	Fingerprint: [16]byte{
-		0x61, 0xfc, 0x6a, 0xa2, 0x62, 0xa0, 0x47, 0x08,
-		0xa2, 0xa5, 0xe4, 0x2f, 0xb1, 0x9e, 0x7a, 0x31,
+		0xff, 0xcd, 0xa3, 0x87, 0xe3, 0x3d, 0xda, 0x67,
+		0xdf, 0x4f, 0x02, 0x7a, 0x8b, 0xef, 0x36, 0x0f,
 	},
 	Schema: `outrigger schema 1
 rkyv 0.8 little_endian aligned pointer_width_32
 request 0 Words
 reply 0 Words
 error -
-type 0 struct Words size 80 align 8
+type 0 struct Words size 96 align 8
   field type offset 0 type 1 u8
   field err offset 4 type 2 String
   field ctx offset 12 type 3 u16
@@ -480,6 +528,10 @@ type 0 struct Words size 80 align 8
   field bytes offset 59 type 9 [u8; 2]
   field UserId offset 64 type 5 u64
   field encode_archive offset 72 type 10 i8
+  field callback offset 76 type 11 Vec<u16>
+  field data offset 84 type 12 Box<str>
+  field value offset 92 type 1 u8
+  field e offset 93 type 1 u8
 type 1 u8 size 1 align 1
 type 2 string size 8 align 4
 type 3 u16 size 2 align 2
@@ -490,6 +542,8 @@ type 7 bool size 1 align 1
 type 8 option of 1 size 2 align 1
 type 9 array of 1 count 2 size 2 align 1
 type 10 i8 size 1 align 1
+type 11 vec of 3 size 8 align 4
+type 12 box_str size 8 align 4
 `,
 }
 
@@ -512,15 +566,15 @@ func (c *Client) Load(ctx context.Context, request *Words) (WordsView, error) {
 var methodRelease = outrigger.Method{
 	Name: "dictionary.release",
 	Fingerprint: [16]byte{
-		0x61, 0xfc, 0x6a, 0xa2, 0x62, 0xa0, 0x47, 0x08,
-		0xa2, 0xa5, 0xe4, 0x2f, 0xb1, 0x9e, 0x7a, 0x31,
+		0xff, 0xcd, 0xa3, 0x87, 0xe3, 0x3d, 0xda, 0x67,
+		0xdf, 0x4f, 0x02, 0x7a, 0x8b, 0xef, 0x36, 0x0f,
 	},
 	Schema: `outrigger schema 1
 rkyv 0.8 little_endian aligned pointer_width_32
 request 0 Words
 reply 0 Words
 error -
-type 0 struct Words size 80 align 8
+type 0 struct Words size 96 align 8
   field type offset 0 type 1 u8
   field err offset 4 type 2 String
   field ctx offset 12 type 3 u16
@@ -534,6 +588,10 @@ type 0 struct Words size 80 align 8
   field bytes offset 59 type 9 [u8; 2]
   field UserId offset 64 type 5 u64
   field encode_archive offset 72 type 10 i8
+  field callback offset 76 type 11 Vec<u16>
+  field data offset 84 type 12 Box<str>
+  field value offset 92 type 1 u8
+  field e offset 93 type 1 u8
 type 1 u8 size 1 align 1
 type 2 string size 8 align 4
 type 3 u16 size 2 align 2
@@ -544,6 +602,8 @@ type 7 bool size 1 align 1
 type 8 option of 1 size 2 align 1
 type 9 array of 1 count 2 size 2 align 1
 type 10 i8 size 1 align 1
+type 11 vec of 3 size 8 align 4
+type 12 box_str size 8 align 4
 `,
 }
 
@@ -566,15 +626,15 @@ func (c *Client) Release(ctx context.Context, request *Words) (WordsView, error)
 var methodUserID = outrigger.Method{
 	Name: "dictionary.user_id",
 	Fingerprint: [16]byte{
-		0x61, 0xfc, 0x6a, 0xa2, 0x62, 0xa0, 0x47, 0x08,
-		0xa2, 0xa5, 0xe4, 0x2f, 0xb1, 0x9e, 0x7a, 0x31,
+		0xff, 0xcd, 0xa3, 0x87, 0xe3, 0x3d, 0xda, 0x67,
+		0xdf, 0x4f, 0x02, 0x7a, 0x8b, 0xef, 0x36, 0x0f,
 	},
 	Schema: `outrigger schema 1
 rkyv 0.8 little_endian aligned pointer_width_32
 request 0 Words
 reply 0 Words
 error -
-type 0 struct Words size 80 align 8
+type 0 struct Words size 96 align 8
   field type offset 0 type 1 u8
   field err offset 4 type 2 String
   field ctx offset 12 type 3 u16
@@ -588,6 +648,10 @@ type 0 struct Words size 80 align 8
   field bytes offset 59 type 9 [u8; 2]
   field UserId offset 64 type 5 u64
   field encode_archive offset 72 type 10 i8
+  field callback offset 76 type 11 Vec<u16>
+  field data offset 84 type 12 Box<str>
+  field value offset 92 type 1 u8
+  field e offset 93 type 1 u8
 type 1 u8 size 1 align 1
 type 2 string size 8 align 4
 type 3 u16 size 2 align 2
@@ -598,6 +662,8 @@ type 7 bool size 1 align 1
 type 8 option of 1 size 2 align 1
 type 9 array of 1 count 2 size 2 align 1
 type 10 i8 size 1 align 1
+type 11 vec of 3 size 8 align 4
+type 12 box_str size 8 align 4
 `,
 }
 
@@ -620,15 +686,15 @@ func (c *Client) UserID(ctx context.Context, request *Words) (WordsView, error) 
 var methodInvoke = outrigger.Method{
 	Name: "dictionary.invoke",
 	Fingerprint: [16]byte{
-		0x61, 0xfc, 0x6a, 0xa2, 0x62, 0xa0, 0x47, 0x08,
-		0xa2, 0xa5, 0xe4, 0x2f, 0xb1, 0x9e, 0x7a, 0x31,
+		0xff, 0xcd, 0xa3, 0x87, 0xe3, 0x3d, 0xda, 0x67,
+		0xdf, 0x4f, 0x02, 0x7a, 0x8b, 0xef, 0x36, 0x0f,
 	},
 	Schema: `outrigger schema 1
 rkyv 0.8 little_endian aligned pointer_width_32
 request 0 Words
 reply 0 Words
 error -
-type 0 struct Words size 80 align 8
+type 0 struct Words size 96 align 8
   field type offset 0 type 1 u8
   field err offset 4 type 2 String
   field ctx offset 12 type 3 u16
@@ -642,6 +708,10 @@ type 0 struct Words size 80 align 8
   field bytes offset 59 type 9 [u8; 2]
   field UserId offset 64 type 5 u64
   field encode_archive offset 72 type 10 i8
+  field callback offset 76 type 11 Vec<u16>
+  field data offset 84 type 12 Box<str>
+  field value offset 92 type 1 u8
+  field e offset 93 type 1 u8
 type 1 u8 size 1 align 1
 type 2 string size 8 align 4
 type 3 u16 size 2 align 2
@@ -652,6 +722,8 @@ type 7 bool size 1 align 1
 type 8 option of 1 size 2 align 1
 type 9 array of 1 count 2 size 2 align 1
 type 10 i8 size 1 align 1
+type 11 vec of 3 size 8 align 4
+type 12 box_str size 8 align 4
 `,
 }
 
@@ -666,6 +738,126 @@ func (c *Client) Invoke(ctx context.Context, request *Words) (WordsView, error) 
 	reply, err := ParseWords(archive.Bytes())
 	if err != nil {
 		return WordsView{}, outrigger.InvalidReply(&methodInvoke, archive, err)
+	}
+	reply.archive = archive
+	return reply, nil
+}
+
+var methodCallback = outrigger.Method{
+	Name: "dictionary.callback",
+	Fingerprint: [16]byte{
+		0xff, 0xcd, 0xa3, 0x87, 0xe3, 0x3d, 0xda, 0x67,
+		0xdf, 0x4f, 0x02, 0x7a, 0x8b, 0xef, 0x36, 0x0f,
+	},
+	Schema: `outrigger schema 1
+rkyv 0.8 little_endian aligned pointer_width_32
+request 0 Words
+reply 0 Words
+error -
+type 0 struct Words size 96 align 8
+  field type offset 0 type 1 u8
+  field err offset 4 type 2 String
+  field ctx offset 12 type 3 u16
+  field len offset 16 type 4 u32
+  field id offset 24 type 5 u64
+  field Bytes offset 32 type 6 Vec<u8>
+  field String offset 40 type 2 String
+  field Error offset 48 type 2 String
+  field Load offset 56 type 7 bool
+  field Release offset 57 type 8 Option<u8>
+  field bytes offset 59 type 9 [u8; 2]
+  field UserId offset 64 type 5 u64
+  field encode_archive offset 72 type 10 i8
+  field callback offset 76 type 11 Vec<u16>
+  field data offset 84 type 12 Box<str>
+  field value offset 92 type 1 u8
+  field e offset 93 type 1 u8
+type 1 u8 size 1 align 1
+type 2 string size 8 align 4
+type 3 u16 size 2 align 2
+type 4 u32 size 4 align 4
+type 5 u64 size 8 align 8
+type 6 vec of 1 size 8 align 4
+type 7 bool size 1 align 1
+type 8 option of 1 size 2 align 1
+type 9 array of 1 count 2 size 2 align 1
+type 10 i8 size 1 align 1
+type 11 vec of 3 size 8 align 4
+type 12 box_str size 8 align 4
+`,
+}
+
+// Callback calls dictionary.callback.
+//
+// The reply must be released.
+func (c *Client) Callback(ctx context.Context, request *Words) (WordsView, error) {
+	archive, err := c.caller.Invoke(ctx, &methodCallback, request)
+	if err != nil {
+		return WordsView{}, err
+	}
+	reply, err := ParseWords(archive.Bytes())
+	if err != nil {
+		return WordsView{}, outrigger.InvalidReply(&methodCallback, archive, err)
+	}
+	reply.archive = archive
+	return reply, nil
+}
+
+var methodData = outrigger.Method{
+	Name: "dictionary.data",
+	Fingerprint: [16]byte{
+		0xff, 0xcd, 0xa3, 0x87, 0xe3, 0x3d, 0xda, 0x67,
+		0xdf, 0x4f, 0x02, 0x7a, 0x8b, 0xef, 0x36, 0x0f,
+	},
+	Schema: `outrigger schema 1
+rkyv 0.8 little_endian aligned pointer_width_32
+request 0 Words
+reply 0 Words
+error -
+type 0 struct Words size 96 align 8
+  field type offset 0 type 1 u8
+  field err offset 4 type 2 String
+  field ctx offset 12 type 3 u16
+  field len offset 16 type 4 u32
+  field id offset 24 type 5 u64
+  field Bytes offset 32 type 6 Vec<u8>
+  field String offset 40 type 2 String
+  field Error offset 48 type 2 String
+  field Load offset 56 type 7 bool
+  field Release offset 57 type 8 Option<u8>
+  field bytes offset 59 type 9 [u8; 2]
+  field UserId offset 64 type 5 u64
+  field encode_archive offset 72 type 10 i8
+  field callback offset 76 type 11 Vec<u16>
+  field data offset 84 type 12 Box<str>
+  field value offset 92 type 1 u8
+  field e offset 93 type 1 u8
+type 1 u8 size 1 align 1
+type 2 string size 8 align 4
+type 3 u16 size 2 align 2
+type 4 u32 size 4 align 4
+type 5 u64 size 8 align 8
+type 6 vec of 1 size 8 align 4
+type 7 bool size 1 align 1
+type 8 option of 1 size 2 align 1
+type 9 array of 1 count 2 size 2 align 1
+type 10 i8 size 1 align 1
+type 11 vec of 3 size 8 align 4
+type 12 box_str size 8 align 4
+`,
+}
+
+// Data calls dictionary.data.
+//
+// The reply must be released.
+func (c *Client) Data(ctx context.Context, request *Words) (WordsView, error) {
+	archive, err := c.caller.Invoke(ctx, &methodData, request)
+	if err != nil {
+		return WordsView{}, err
+	}
+	reply, err := ParseWords(archive.Bytes())
+	if err != nil {
+		return WordsView{}, outrigger.InvalidReply(&methodData, archive, err)
 	}
 	reply.archive = archive
 	return reply, nil
@@ -1000,6 +1192,62 @@ func (c *Client) BuildInvoke(
 type buildingInvoke func(WordsBuilder)
 
 func (build buildingInvoke) EncodeArchive(e *rkyv.Encoder) {
+	if build == nil {
+		e.FailNil("Words")
+		return
+	}
+	build(BuildWords(e))
+}
+
+// BuildCallback is Callback with a request that build writes in place. If that does not
+// fit in a slot, build runs once more, and must then write the same.
+func (c *Client) BuildCallback(
+	ctx context.Context, build func(WordsBuilder),
+) (WordsView, error) {
+	archive, err := c.caller.Invoke(ctx, &methodCallback, buildingCallback(build))
+	if err != nil {
+		return WordsView{}, err
+	}
+	reply, err := ParseWords(archive.Bytes())
+	if err != nil {
+		return WordsView{}, outrigger.InvalidReply(&methodCallback, archive, err)
+	}
+	reply.archive = archive
+	return reply, nil
+}
+
+// buildingCallback is a request of Callback that is yet to be written.
+type buildingCallback func(WordsBuilder)
+
+func (build buildingCallback) EncodeArchive(e *rkyv.Encoder) {
+	if build == nil {
+		e.FailNil("Words")
+		return
+	}
+	build(BuildWords(e))
+}
+
+// BuildData is Data with a request that build writes in place. If that does not
+// fit in a slot, build runs once more, and must then write the same.
+func (c *Client) BuildData(
+	ctx context.Context, build func(WordsBuilder),
+) (WordsView, error) {
+	archive, err := c.caller.Invoke(ctx, &methodData, buildingData(build))
+	if err != nil {
+		return WordsView{}, err
+	}
+	reply, err := ParseWords(archive.Bytes())
+	if err != nil {
+		return WordsView{}, outrigger.InvalidReply(&methodData, archive, err)
+	}
+	reply.archive = archive
+	return reply, nil
+}
+
+// buildingData is a request of Data that is yet to be written.
+type buildingData func(WordsBuilder)
+
+func (build buildingData) EncodeArchive(e *rkyv.Encoder) {
 	if build == nil {
 		e.FailNil("Words")
 		return

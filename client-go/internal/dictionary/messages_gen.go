@@ -24,6 +24,10 @@ type Words struct {
 	BytesField         [2]byte
 	UserID             uint64
 	EncodeArchiveField int8
+	Callback           []uint16
+	Data               string
+	Value              uint8
+	E                  uint8
 }
 
 // EncodeArchive writes x as an archive.
@@ -37,7 +41,7 @@ func (x *Words) EncodeArchive(e *rkyv.Encoder) {
 		return
 	}
 	partsWords(e, x)
-	at, ok := e.Place(mark, 1, 80, 8)
+	at, ok := e.Place(mark, 1, 96, 8)
 	if ok {
 		fixedWords(e, at, x)
 	}
@@ -49,10 +53,12 @@ func partsWords(e *rkyv.Encoder, x *Words) {
 	rkyv.EncodeSlice(e, x.Bytes)
 	e.String(x.String)
 	e.String(x.Error)
+	rkyv.EncodeSlice(e, x.Callback)
+	e.BoxStr(x.Data)
 }
 
 func fixedWords(e *rkyv.Encoder, at int, x *Words) {
-	w := (*[80]byte)(e.Window(at, 80))
+	w := (*[96]byte)(e.Window(at, 96))
 	rkyv.PutU8(w[:], x.Type)
 	e.PutString(w[4:], at+4, x.Err)
 	rkyv.PutU16(w[12:], x.Ctx)
@@ -66,6 +72,10 @@ func fixedWords(e *rkyv.Encoder, at int, x *Words) {
 	rkyv.PutArray(w[59:], x.BytesField[:])
 	rkyv.PutU64(w[64:], x.UserID)
 	rkyv.PutI8(w[72:], x.EncodeArchiveField)
+	e.PutVec(w[76:], at+76, len(x.Callback))
+	e.PutVec(w[84:], at+84, len(x.Data))
+	rkyv.PutU8(w[92:], x.Value)
+	rkyv.PutU8(w[93:], x.E)
 }
 
 // WordsView is Words in an archive.
@@ -167,6 +177,36 @@ func (v WordsView) EncodeArchive() int8 {
 	return v.ref.I8(72)
 }
 
+// Callback returns the field callback.
+func (v WordsView) Callback() []uint16 {
+	return rkyv.CopySlice[uint16](v.ref, 76)
+}
+
+// CallbackView is Callback without a copy: the archive's own memory.
+func (v WordsView) CallbackView() []uint16 {
+	return rkyv.SliceView[uint16](v.ref, 76)
+}
+
+// Data returns the field data.
+func (v WordsView) Data() string {
+	return v.ref.BoxStr(84)
+}
+
+// DataView is Data without a copy: the archive's own memory.
+func (v WordsView) DataView() string {
+	return v.ref.BoxStrView(84)
+}
+
+// Value returns the field value.
+func (v WordsView) Value() uint8 {
+	return v.ref.U8(92)
+}
+
+// E returns the field e.
+func (v WordsView) E() uint8 {
+	return v.ref.U8(93)
+}
+
 // Load returns a copy that shares no memory with the archive.
 func (v WordsView) Load() (x Words) {
 	x.Type = v.ref.U8(0)
@@ -182,6 +222,10 @@ func (v WordsView) Load() (x Words) {
 	x.BytesField = loadArray2OfU8(v.ref.At(59))
 	x.UserID = v.ref.U64(64)
 	x.EncodeArchiveField = v.ref.I8(72)
+	x.Callback = rkyv.CopySlice[uint16](v.ref, 76)
+	x.Data = v.ref.BoxStr(84)
+	x.Value = v.ref.U8(92)
+	x.E = v.ref.U8(93)
 	return x
 }
 
@@ -199,7 +243,7 @@ func (v *WordsView) Release() {
 func ParseWords(archive []byte) (WordsView, error) {
 	archive = rkyv.Aligned(archive)
 	var c rkyv.Checker
-	at, ok := c.Root(archive, 80, 8, 3)
+	at, ok := c.Root(archive, 96, 8, 3)
 	if !ok || !checkWords(&c, at) {
 		return WordsView{}, c.Err()
 	}
@@ -212,7 +256,9 @@ func checkWords(c *rkyv.Checker, at int) bool {
 		c.String(at+40) &&
 		c.String(at+48) &&
 		c.Bool(at+56) &&
-		c.Option(at+57)
+		c.Option(at+57) &&
+		c.Slice(at+76, 2, 2) &&
+		c.BoxStr(at+84)
 }
 
 // BuildWords begins the archive of a Words, written field by field in place of
@@ -227,7 +273,7 @@ type WordsBuilder struct {
 }
 
 var layoutWords = rkyv.Layout{
-	Name: "Words", Size: 80, Align: 8,
+	Name: "Words", Size: 96, Align: 8,
 	Fields: []string{
 		"type",
 		"err",
@@ -242,6 +288,10 @@ var layoutWords = rkyv.Layout{
 		"bytes",
 		"UserId",
 		"encode_archive",
+		"callback",
+		"data",
+		"value",
+		"e",
 	},
 }
 
@@ -401,6 +451,56 @@ func (b WordsBuilder) SetEncodeArchiveField(value int8) {
 	}
 	if w, _, ok := e.Stage(); ok {
 		rkyv.PutI8(w[72:], value)
+		e.Unstage()
+	}
+}
+
+// SetCallback sets the field callback.
+func (b WordsBuilder) SetCallback(value []uint16) {
+	e := b.value.Field(13)
+	if e == nil {
+		return
+	}
+	rkyv.EncodeSlice(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutVec(w[76:], at+76, len(value))
+		e.Unstage()
+	}
+}
+
+// SetData sets the field data.
+func (b WordsBuilder) SetData(value string) {
+	e := b.value.Field(14)
+	if e == nil {
+		return
+	}
+	e.BoxStr(value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutVec(w[84:], at+84, len(value))
+		e.Unstage()
+	}
+}
+
+// SetValue sets the field value.
+func (b WordsBuilder) SetValue(value uint8) {
+	e := b.value.Field(15)
+	if e == nil {
+		return
+	}
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutU8(w[92:], value)
+		e.Unstage()
+	}
+}
+
+// SetE sets the field e.
+func (b WordsBuilder) SetE(value uint8) {
+	e := b.value.Field(16)
+	if e == nil {
+		return
+	}
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutU8(w[93:], value)
 		e.Unstage()
 	}
 }

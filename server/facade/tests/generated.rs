@@ -31,6 +31,42 @@ fn the_go_packages_of_the_testbed_are_fresh() {
 }
 
 #[test]
+fn docs_and_constants_reach_go_and_stale_code_is_seen_nf31() {
+    let builder = Server::builder().service(kitchen::KitchensServer::new(kitchen::Cook));
+    let mut schema = builder.registry().schema();
+    let files = generate::go(&schema, &[]).expect("a package");
+    for (file, wanted) in [
+        (
+            0,
+            "// Colors with numbers of their own.\ntype Color uint8\n",
+        ),
+        (0, "\t// The first.\n\tColorRed Color = 3\n"),
+        (0, "\t// Far away.\n\tColorBlue Color = 200\n"),
+        (0, "\t// A text, in place up to 8 bytes.\n\tName string\n"),
+        (
+            0,
+            "// A text, in place up to 8 bytes.\nfunc (v KitchenView) Name() string {",
+        ),
+        (
+            0,
+            "\t// A text and bytes.\n\tShapeTagLabelled ShapeTag = 3\n",
+        ),
+        (1, "// Sends kitchens back and forth.\n"),
+        (1, "// Takes the message apart and writes it again.\n"),
+    ] {
+        assert!(files[file].text.contains(wanted), "{wanted:?}");
+    }
+    let folder = std::env::temp_dir().join(format!("or-stale-{}", std::process::id()));
+    generate::write_go(&schema, &folder).expect("it can be written");
+    generate::check_go(&schema, &folder).expect("it was just written");
+    schema.services[0].methods[0].doc = "Says something else.".to_owned();
+    let stale = generate::check_go(&schema, &folder).expect_err("the doc has changed");
+    let words = "stale: run `outrigger gen go` again";
+    assert!(stale.message().contains(words), "{stale}");
+    std::fs::remove_dir_all(&folder).expect("the folder");
+}
+
+#[test]
 fn two_types_of_one_name_and_path_are_two() {
     #[allow(dead_code, reason = "only the schema is looked at")]
     mod small {

@@ -30,8 +30,12 @@ fn methods_with_fields_and_parameters_of_every_name_work_nf33() {
         bytes: [9, 10],
         UserId: 11,
         encode_archive: -12,
+        callback: vec![13],
+        data: "fourteen".into(),
+        value: 15,
+        e: 16,
     };
-    let methods: [(&str, Method); 12] = [
+    let methods: [(&str, Method); 14] = [
         ("type", DictionaryClient::r#type),
         ("err", DictionaryClient::err),
         ("ctx", DictionaryClient::ctx),
@@ -44,6 +48,8 @@ fn methods_with_fields_and_parameters_of_every_name_work_nf33() {
         ("release", DictionaryClient::release),
         ("user_id", DictionaryClient::user_id),
         ("invoke", DictionaryClient::invoke),
+        ("callback", DictionaryClient::callback),
+        ("data", DictionaryClient::data),
     ];
     for (name, method) in methods {
         let reply = method(&client, &words).wait().expect(name);

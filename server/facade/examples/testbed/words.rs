@@ -23,6 +23,10 @@ pub(crate) struct Words {
     pub(crate) bytes: [u8; 2],
     pub(crate) UserId: u64,
     pub(crate) encode_archive: i8,
+    pub(crate) callback: Vec<u16>,
+    pub(crate) data: Box<str>,
+    pub(crate) value: u8,
+    pub(crate) e: u8,
 }
 
 macro_rules! words {
@@ -56,4 +60,5 @@ pub(crate) struct Book;
 words! {
     r#type(r#type), err(err), ctx(id), len(len), id(request), bytes(bytes), string(string),
     error(error), load(service), release(context), user_id(client), invoke(shared),
+    callback(callback), data(data),
 }
