@@ -6,11 +6,13 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"maps"
 	"math"
 	"math/rand/v2"
 	"os"
 	"reflect"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -137,6 +139,7 @@ func TestOwnErrorOfAMethodArrivesAsAValueUS17(t *testing.T) {
 		request := kitchens.Kitchen{
 			Name: "soup", Blob: make([]byte, size), Color: kitchens.ColorRed,
 			Shape: kitchens.ShapeEmpty{}, Boxed: &kitchens.Pair{}, Letter: 'x',
+			Signal: kitchens.SignalStop{},
 		}
 		_, err := kitchen.Refuse(ctx, &request)
 		var refused *outrigger.Failure[kitchens.Refused]
@@ -349,7 +352,54 @@ func (s source) kitchen() *kitchens.Kitchen {
 		k.MaybeMaybe = rkyv.Some(rkyv.None[uint8]())
 		k.Done = rkyv.Some(rkyv.Err[struct{}](s.Uint32()))
 	}
+	s.pantry(k)
+	s.instances(k)
 	return k
+}
+
+// pantry fills what a kitchen has in another form than its own: maps, sets, options
+// without a tag. Those that Rust has in any order have one entry at most, as the
+// server writes them again.
+func (s source) pantry(k *kitchens.Kitchen) {
+	prices, stock, guests := map[string]uint32{}, map[uint8][]byte{}, map[string]bool{}
+	shapes := map[rune]kitchens.Shape{}
+	for range s.IntN(4) {
+		prices[s.text()] = s.Uint32()
+		stock[uint8(s.Uint32())] = s.bytes(5)
+		guests[s.text()] = true
+		shapes['a'+s.Int32N(26)] = s.shape(1)
+		k.Limits = append(k.Limits, rkyv.Some(1+s.Int64()), rkyv.None[int64]())
+		k.Divisors = append(k.Divisors, uint16(1+s.IntN(1<<16-1)))
+		k.IDs = append(k.IDs, [16]byte{0: uint8(s.Uint32()), 15: uint8(s.Uint32())})
+	}
+	k.Prices, k.Maps = rkyv.EntriesOf(prices), append(k.Maps, rkyv.EntriesOf(stock), nil)
+	k.Guests = slices.Sorted(maps.Keys(guests))
+	copy(k.ID[:], s.bytes(17))
+	if s.IntN(2) == 0 {
+		chef := s.pair()
+		k.MaybeMap = rkyv.Some(rkyv.EntriesOf(shapes))
+		k.Index = []rkyv.Entry[uint16, kitchens.Pair]{{Key: uint16(s.Uint32()), Value: s.pair()}}
+		k.Marks = []uint64{s.Uint64()}
+		k.Limit, k.Chef = rkyv.Some(1+s.Uint32N(9)), rkyv.Some(&chef)
+	}
+}
+
+// instances fills the messages with parameters, and those with names of their own.
+func (s source) instances(k *kitchens.Kitchen) {
+	last := []uint32{s.Uint32()}
+	k.NumbersPage.Last = rkyv.Some(&last)
+	k.Pan, k.Signal = kitchens.FryingPan{Value: uint8(s.Uint32())}, kitchens.SignalStop{}
+	for range s.IntN(3) {
+		k.Page.Items = append(k.Page.Items, s.pair())
+		k.Page.Rest = append(k.Page.Rest, kitchens.PageOfPair{Items: []kitchens.Pair{s.pair()}})
+		k.NumbersPage.Items = append(k.NumbersPage.Items, []uint32{s.Uint32(), s.Uint32()})
+		k.Either = append(k.Either,
+			kitchens.EitherOfTreeAndOptionOfBoolLeft{Value: s.tree(1)},
+			kitchens.EitherOfTreeAndOptionOfBoolRight{
+				Value: rkyv.Some(s.IntN(2) == 0), Times: s.Uint32(),
+			})
+		k.Signal = kitchens.SignalWait{Ms: s.Uint32()}
+	}
 }
 
 // TestGoWritesTheBytesThatRustWrites sends random messages, which the server takes

@@ -29,6 +29,9 @@
 //	Box<str>, Box<[T]>             as Vec
 //	Box                            i32 offset from here
 //	Option                         byte 0, or 1 and the value at its alignment
+//	Option with Niche              as its value; 0, or a Box's offset 1, is none
+//	NonZero integer                as the integer, never 0
+//	map, set, with AsVec           as Vec, of entries (key, then value) or of keys
 //	Result                         byte 0 and the value, or 1 and the error, at its
 //	                               alignment
 //	array, tuple, struct           elements, fields in order, each at its alignment

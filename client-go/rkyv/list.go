@@ -29,9 +29,7 @@ func (l List[V]) Len() int { return l.count }
 
 // At returns an element. It panics if there is none of this index.
 func (l List[V]) At(index int) V {
-	if uint(index) >= uint(l.count) {
-		panic(fmt.Sprintf("rkyv: index %d of a list of %d", index, l.count))
-	}
+	checkIndex(index, l.count)
 	return l.view(l.first.At(index * l.stride))
 }
 
@@ -56,4 +54,10 @@ func LoadVec[T any](r Ref, stride int, load func(Ref) T) []T {
 		values[index] = load(first.At(index * stride))
 	}
 	return values
+}
+
+func checkIndex(index, count int) {
+	if uint(index) >= uint(count) {
+		panic(fmt.Sprintf("rkyv: index %d of a list of %d", index, count))
+	}
 }

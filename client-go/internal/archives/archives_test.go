@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"reflect"
 	"runtime"
@@ -41,6 +42,26 @@ func byHand() map[string]rkyv.Encodable {
 			Lists: rkyv.Some([][]uint16{{4}, {}}), Shape: rkyv.Some[Shape](tagged),
 			Color: rkyv.Some(ColorRed), Boxed: rkyv.Some(&point), Empty: rkyv.Some(Empty{}),
 			Unit: rkyv.Some(struct{}{}), Array: rkyv.Some([3]int16{1, -2, 3}),
+		},
+		"Maps": &Maps{
+			Prices: rkyv.EntriesOf(map[string]uint32{"tea": 2, "an expensive dish": 90}),
+			Points: []rkyv.Entry[uint8, Point]{{Key: 1, Value: point}},
+			Hashed: []rkyv.Entry[uint16, Shape]{{Key: 2, Value: tagged}},
+			Maybe: rkyv.Some(rkyv.EntriesOf(map[rune]rkyv.Option[uint16]{
+				'b': {}, 'a': rkyv.Some[uint16](3),
+			})),
+			Numbers: []uint64{4, 5},
+			Texts:   []string{"a longer text", "b"},
+		},
+		"Niches": &Niches{
+			Number: rkyv.Some[uint32](6), Signed: rkyv.Some[int64](-7),
+			Point: rkyv.Some(&point), Boxes: []rkyv.Option[*Pair]{{}, rkyv.Some(&Pair{})},
+			Divisor: 8, Pair: rkyv.Tuple2[uint8, int64]{Field0: 9, Field1: -1},
+			Array: [3]uint16{1, 2, 3}, Boxed: pointer[int64](10),
+		},
+		"Shelf": &Shelf{
+			Items: PageOfItem{Items: []Item{{ID: 1, Name: "an item on a page"}}, Total: 2},
+			Pages: PageOfPageOfBool{Last: rkyv.Some(&PageOfBool{Items: []bool{true}})},
 		},
 	}
 }
@@ -137,6 +158,7 @@ func TestWhatNoArchiveCanHoldIsRefused(t *testing.T) {
 		"Expression is nil":                     rkyv.Missing("Expression"),
 		"Color is 0":                            ShapeTagged{},
 		"pointers nested too deep":              deepTree(70),
+		"a NonZero integer is 0 (must not be 0": &Niches{},
 		"char 0xdfff (Unicode scalar values on": ShapeTagged{Color: ColorRed, Letter: 0xdfff},
 	} {
 		_, err := rkyv.Marshal(message)
@@ -195,6 +217,74 @@ func TestViewsReadWhatWasWritten(t *testing.T) {
 	shape.Release()
 	if !reflect.ValueOf(shape).IsZero() {
 		t.Error("a released view is not empty")
+	}
+}
+
+func TestMapsAreReadInTheOrderOfTheArchive(t *testing.T) {
+	archive, err := rkyv.Marshal(byHand()["Maps"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	view, err := ParseMaps(archive)
+	if err != nil {
+		t.Fatal(err)
+	}
+	prices := view.Prices()
+	if prices.Len() != 2 || prices.Key(0) != "an expensive dish" || prices.Value(1) != 2 {
+		t.Error(maps.Collect(prices.All()))
+	}
+	want := map[string]uint32{"tea": 2, "an expensive dish": 90}
+	for _, got := range []map[string]uint32{
+		maps.Collect(prices.All()), maps.Collect(view.PricesView().All()),
+		rkyv.MapOf(view.Load().Prices),
+	} {
+		if !maps.Equal(got, want) {
+			t.Error(got)
+		}
+	}
+	if shape, ok := view.Hashed().Value(0).Tagged(); !ok || shape.Letter() != 'x' {
+		t.Error(view.Hashed().At(0).Key)
+	}
+	if maybe, ok := view.Maybe().Get(); !ok || maybe.Key(0) != 'a' || maybe.Value(1).Valid {
+		t.Error(maybe.Len())
+	}
+}
+
+// A key that is there twice is no error, in rkyv neither.
+func TestKeysMayRepeatAndTheLastCounts(t *testing.T) {
+	twice := []rkyv.Entry[uint8, Point]{{Key: 1, Value: Point{X: 1}}, {Key: 1, Value: Point{X: 2}}}
+	archive, err := rkyv.Marshal(&Maps{Points: twice})
+	if err != nil {
+		t.Fatal(err)
+	}
+	view, err := ParseMaps(archive)
+	if err != nil || view.Points().Len() != 2 || rkyv.MapOf(view.Load().Points)[1].X != 2 {
+		t.Error(view.Points().Len(), err)
+	}
+}
+
+func TestNichesSayThemselvesThatTheyAreNotThere(t *testing.T) {
+	archive, err := rkyv.Marshal(byHand()["Niches"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	view, err := ParseNiches(archive)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if number, ok := view.Number().Get(); !ok || number != 6 || view.Small().Valid {
+		t.Error(number, ok, view.Small())
+	}
+	if point, ok := view.Point().Get(); !ok || point.Y() != 2 || view.Shape().Valid {
+		t.Error(view.Load())
+	}
+	if boxes := view.Boxes(); boxes.At(0).Valid || !boxes.At(1).Valid {
+		t.Error(view.Load().Boxes)
+	}
+	some := byHand()["Niches"].(*Niches)
+	some.Number = rkyv.Some[uint32](0)
+	if _, err := rkyv.Marshal(some); !errors.Is(err, rkyv.ErrEncode) {
+		t.Error(err)
 	}
 }
 

@@ -1498,6 +1498,434 @@ func (c *Client) Pack(ctx context.Context, request *Boxes) (BoxesView, error) {
 	return reply, nil
 }
 
+var methodLookUp = outrigger.Method{
+	Name: "kitchen.look_up",
+	Fingerprint: [16]byte{
+		0xbd, 0xcc, 0x4d, 0x3c, 0x7c, 0x7d, 0x74, 0xcc,
+		0x4c, 0x10, 0xe8, 0x45, 0xd2, 0xd9, 0xcc, 0x04,
+	},
+	Schema: `outrigger schema 1
+rkyv 0.8 little_endian aligned pointer_width_32
+request 0 Maps
+reply 0 Maps
+error -
+type 0 struct Maps size 100 align 4
+  field prices offset 0 type 1 Map<String, u32>
+  field points offset 8 type 5 Map<u8, Point>
+  field hashed offset 16 type 10 Map<u16, Shape>
+  field wide offset 24 type 21 Map<u128, bool>
+  field keys offset 32 type 25 Map<(String, i8), Vec<String>>
+  field empty offset 40 type 29 Map<u64, Empty>
+  field maybe offset 48 type 32 Option<Map<char, Option<u16>>>
+  field many offset 60 type 36 Vec<Map<i32, Box<str>>>
+  field numbers offset 68 type 40 Set<u64>
+  field texts offset 76 type 41 Set<String>
+  field letters offset 84 type 42 Set<char>
+  field sets offset 92 type 43 Vec<Set<(u8, u32)>>
+type 1 map of 2 size 8 align 4
+type 2 entry size 12 align 4
+  field key offset 0 type 3 String
+  field value offset 8 type 4 u32
+type 3 string size 8 align 4
+type 4 u32 size 4 align 4
+type 5 map of 6 size 8 align 4
+type 6 entry size 12 align 4
+  field key offset 0 type 7 u8
+  field value offset 4 type 8 Point
+type 7 u8 size 1 align 1
+type 8 struct Point size 8 align 4
+  field x offset 0 type 9 i32
+  field y offset 4 type 9 i32
+type 9 i32 size 4 align 4
+type 10 map of 11 size 8 align 4
+type 11 entry size 40 align 8
+  field key offset 0 type 12 u16
+  field value offset 8 type 13 Shape
+type 12 u16 size 2 align 2
+type 13 enum Shape size 32 align 8
+  variant Nothing tag 0
+  variant Rect tag 1
+    field width offset 4 type 4 u32
+    field height offset 8 type 14 u64
+  variant Tagged tag 2
+    field name offset 4 type 3 String
+    field color offset 12 type 15 Color
+    field at offset 16 type 8 Point
+    field letter offset 24 type 16 char
+  variant Circle tag 3
+    field 0 offset 8 type 17 f64
+  variant Label tag 4
+    field 0 offset 4 type 3 String
+  variant Move tag 5
+    field 0 offset 1 type 18 i8
+    field 1 offset 8 type 19 i64
+  variant View tag 6
+    field 0 offset 4 type 20 Vec<Shape>
+type 14 u64 size 8 align 8
+type 15 enum Color size 1 align 1
+  variant Red tag 1
+  variant Green tag 2
+  variant DeepBlue tag 7
+type 16 char size 4 align 4
+type 17 f64 size 8 align 8
+type 18 i8 size 1 align 1
+type 19 i64 size 8 align 8
+type 20 vec of 13 size 8 align 4
+type 21 map of 22 size 8 align 4
+type 22 entry size 32 align 16
+  field key offset 0 type 23 u128
+  field value offset 16 type 24 bool
+type 23 u128 size 16 align 16
+type 24 bool size 1 align 1
+type 25 map of 26 size 8 align 4
+type 26 entry size 20 align 4
+  field key offset 0 type 27 (String, i8)
+  field value offset 12 type 28 Vec<String>
+type 27 tuple size 12 align 4
+  field 0 offset 0 type 3 String
+  field 1 offset 8 type 18 i8
+type 28 vec of 3 size 8 align 4
+type 29 map of 30 size 8 align 4
+type 30 entry size 8 align 8
+  field key offset 0 type 14 u64
+  field value offset 8 type 31 Empty
+type 31 struct Empty size 0 align 1
+type 32 option of 33 size 12 align 4
+type 33 map of 34 size 8 align 4
+type 34 entry size 8 align 4
+  field key offset 0 type 16 char
+  field value offset 4 type 35 Option<u16>
+type 35 option of 12 size 4 align 2
+type 36 vec of 37 size 8 align 4
+type 37 map of 38 size 8 align 4
+type 38 entry size 12 align 4
+  field key offset 0 type 9 i32
+  field value offset 4 type 39 Box<str>
+type 39 box_str size 8 align 4
+type 40 set of 14 size 8 align 4
+type 41 set of 3 size 8 align 4
+type 42 set of 16 size 8 align 4
+type 43 vec of 44 size 8 align 4
+type 44 set of 45 size 8 align 4
+type 45 tuple size 8 align 4
+  field 0 offset 0 type 7 u8
+  field 1 offset 4 type 4 u32
+`,
+}
+
+// LookUp calls kitchen.look_up.
+//
+// The reply must be released.
+func (c *Client) LookUp(ctx context.Context, request *Maps) (MapsView, error) {
+	archive, err := c.caller.Invoke(ctx, &methodLookUp, request)
+	if err != nil {
+		return MapsView{}, err
+	}
+	reply, err := ParseMaps(archive.Bytes())
+	if err != nil {
+		return MapsView{}, outrigger.InvalidReply(&methodLookUp, archive, err)
+	}
+	reply.archive = archive
+	return reply, nil
+}
+
+var methodHide = outrigger.Method{
+	Name: "kitchen.hide",
+	Fingerprint: [16]byte{
+		0x58, 0x92, 0xab, 0x92, 0x19, 0x48, 0x56, 0xbc,
+		0xcd, 0x89, 0x2c, 0xfb, 0x23, 0x25, 0x2c, 0xe2,
+	},
+	Schema: `outrigger schema 1
+rkyv 0.8 little_endian aligned pointer_width_32
+request 0 Niches
+reply 0 Niches
+error -
+type 0 struct Niches size 112 align 8
+  field small offset 0 type 1 Option<NonZeroU8>
+  field number offset 4 type 4 Option<NonZeroU32>
+  field signed offset 8 type 7 Option<NonZeroI64>
+  field tagged offset 16 type 10 Option<NonZeroU32>
+  field numbers offset 24 type 11 Vec<Option<NonZeroU16>>
+  field point offset 32 type 15 Option<Box<Point>>
+  field shape offset 36 type 19 Option<Box<Shape>>
+  field text offset 40 type 29 Option<Box<String>>
+  field next offset 44 type 31 Option<Box<Niches>>
+  field boxes offset 48 type 33 Vec<Option<Box<Pair>>>
+  field maybe offset 56 type 37 Option<Option<Box<u64>>>
+  field divisor offset 64 type 5 NonZeroU32
+  field divisors offset 68 type 40 Vec<NonZeroU16>
+  field pair offset 80 type 41 (NonZeroU8, NonZeroI64)
+  field array offset 96 type 42 [NonZeroU16; 3]
+  field boxed offset 104 type 43 Box<NonZeroI64>
+type 1 niche of 2 size 1 align 1
+type 2 non_zero of 3 size 1 align 1
+type 3 u8 size 1 align 1
+type 4 niche of 5 size 4 align 4
+type 5 non_zero of 6 size 4 align 4
+type 6 u32 size 4 align 4
+type 7 niche of 8 size 8 align 8
+type 8 non_zero of 9 size 8 align 8
+type 9 i64 size 8 align 8
+type 10 option of 5 size 8 align 4
+type 11 vec of 12 size 8 align 4
+type 12 niche of 13 size 2 align 2
+type 13 non_zero of 14 size 2 align 2
+type 14 u16 size 2 align 2
+type 15 niche of 16 size 4 align 4
+type 16 box of 17 size 4 align 4
+type 17 struct Point size 8 align 4
+  field x offset 0 type 18 i32
+  field y offset 4 type 18 i32
+type 18 i32 size 4 align 4
+type 19 niche of 20 size 4 align 4
+type 20 box of 21 size 4 align 4
+type 21 enum Shape size 32 align 8
+  variant Nothing tag 0
+  variant Rect tag 1
+    field width offset 4 type 6 u32
+    field height offset 8 type 22 u64
+  variant Tagged tag 2
+    field name offset 4 type 23 String
+    field color offset 12 type 24 Color
+    field at offset 16 type 17 Point
+    field letter offset 24 type 25 char
+  variant Circle tag 3
+    field 0 offset 8 type 26 f64
+  variant Label tag 4
+    field 0 offset 4 type 23 String
+  variant Move tag 5
+    field 0 offset 1 type 27 i8
+    field 1 offset 8 type 9 i64
+  variant View tag 6
+    field 0 offset 4 type 28 Vec<Shape>
+type 22 u64 size 8 align 8
+type 23 string size 8 align 4
+type 24 enum Color size 1 align 1
+  variant Red tag 1
+  variant Green tag 2
+  variant DeepBlue tag 7
+type 25 char size 4 align 4
+type 26 f64 size 8 align 8
+type 27 i8 size 1 align 1
+type 28 vec of 21 size 8 align 4
+type 29 niche of 30 size 4 align 4
+type 30 box of 23 size 4 align 4
+type 31 niche of 32 size 4 align 4
+type 32 box of 0 size 4 align 4
+type 33 vec of 34 size 8 align 4
+type 34 niche of 35 size 4 align 4
+type 35 box of 36 size 4 align 4
+type 36 struct Pair size 16 align 8
+  field 0 offset 0 type 3 u8
+  field 1 offset 8 type 22 u64
+type 37 option of 38 size 8 align 4
+type 38 niche of 39 size 4 align 4
+type 39 box of 22 size 4 align 4
+type 40 vec of 13 size 8 align 4
+type 41 tuple size 16 align 8
+  field 0 offset 0 type 2 NonZeroU8
+  field 1 offset 8 type 8 NonZeroI64
+type 42 array of 13 count 3 size 6 align 2
+type 43 box of 8 size 4 align 4
+`,
+}
+
+// Hide calls kitchen.hide.
+//
+// The reply must be released.
+func (c *Client) Hide(ctx context.Context, request *Niches) (NichesView, error) {
+	archive, err := c.caller.Invoke(ctx, &methodHide, request)
+	if err != nil {
+		return NichesView{}, err
+	}
+	reply, err := ParseNiches(archive.Bytes())
+	if err != nil {
+		return NichesView{}, outrigger.InvalidReply(&methodHide, archive, err)
+	}
+	reply.archive = archive
+	return reply, nil
+}
+
+var methodIdentify = outrigger.Method{
+	Name: "kitchen.identify",
+	Fingerprint: [16]byte{
+		0x0b, 0xeb, 0x1a, 0x78, 0x41, 0xb2, 0x35, 0x7e,
+		0x90, 0xad, 0x05, 0xca, 0xe7, 0x6f, 0xf4, 0x3d,
+	},
+	Schema: `outrigger schema 1
+rkyv 0.8 little_endian aligned pointer_width_32
+request 0 Ids
+reply 0 Ids
+error -
+type 0 struct Ids size 56 align 4
+  field flag offset 0 type 1 u8
+  field id offset 1 type 2 [u8; 16]
+  field more offset 20 type 3 Vec<[u8; 16]>
+  field maybe offset 28 type 4 Option<[u8; 16]>
+  field users offset 48 type 5 Map<[u8; 16], String>
+type 1 u8 size 1 align 1
+type 2 array of 1 count 16 size 16 align 1
+type 3 vec of 2 size 8 align 4
+type 4 option of 2 size 17 align 1
+type 5 map of 6 size 8 align 4
+type 6 entry size 24 align 4
+  field key offset 0 type 2 [u8; 16]
+  field value offset 16 type 7 String
+type 7 string size 8 align 4
+`,
+}
+
+// Identify calls kitchen.identify.
+//
+// The reply must be released.
+func (c *Client) Identify(ctx context.Context, request *IDs) (IDsView, error) {
+	archive, err := c.caller.Invoke(ctx, &methodIdentify, request)
+	if err != nil {
+		return IDsView{}, err
+	}
+	reply, err := ParseIDs(archive.Bytes())
+	if err != nil {
+		return IDsView{}, outrigger.InvalidReply(&methodIdentify, archive, err)
+	}
+	reply.archive = archive
+	return reply, nil
+}
+
+var methodShelve = outrigger.Method{
+	Name: "kitchen.shelve",
+	Fingerprint: [16]byte{
+		0xe2, 0x19, 0x12, 0x4e, 0xa9, 0x80, 0x16, 0x6a,
+		0xd8, 0x6d, 0x0d, 0xf4, 0xc3, 0x5f, 0xdf, 0xe7,
+	},
+	Schema: `outrigger schema 1
+rkyv 0.8 little_endian aligned pointer_width_32
+request 0 Shelf
+reply 0 Shelf
+error -
+type 0 struct Shelf size 96 align 8
+  field items offset 0 type 1 Page<Item>
+  field numbers offset 24 type 9 Page<u32>
+  field lists offset 48 type 13 Page<Vec<Point>>
+  field pages offset 72 type 20 Page<Page<bool>>
+  field nothing offset 96 type 29 Unit
+type 1 struct Page<Item> size 24 align 8
+  field items offset 0 type 5 Vec<Item>
+  field last offset 8 type 6 Option<Box<Item>>
+  field total offset 16 type 8 u64
+type 2 struct Item size 12 align 4
+  field id offset 0 type 3 u32
+  field name offset 4 type 4 String
+type 3 u32 size 4 align 4
+type 4 string size 8 align 4
+type 5 vec of 2 size 8 align 4
+type 6 option of 7 size 8 align 4
+type 7 box of 2 size 4 align 4
+type 8 u64 size 8 align 8
+type 9 struct Page<u32> size 24 align 8
+  field items offset 0 type 10 Vec<u32>
+  field last offset 8 type 11 Option<Box<u32>>
+  field total offset 16 type 8 u64
+type 10 vec of 3 size 8 align 4
+type 11 option of 12 size 8 align 4
+type 12 box of 3 size 4 align 4
+type 13 struct Page<Vec<Point>> size 24 align 8
+  field items offset 0 type 17 Vec<Vec<Point>>
+  field last offset 8 type 18 Option<Box<Vec<Point>>>
+  field total offset 16 type 8 u64
+type 14 vec of 15 size 8 align 4
+type 15 struct Point size 8 align 4
+  field x offset 0 type 16 i32
+  field y offset 4 type 16 i32
+type 16 i32 size 4 align 4
+type 17 vec of 14 size 8 align 4
+type 18 option of 19 size 8 align 4
+type 19 box of 14 size 4 align 4
+type 20 struct Page<Page<bool>> size 24 align 8
+  field items offset 0 type 26 Vec<Page<bool>>
+  field last offset 8 type 27 Option<Box<Page<bool>>>
+  field total offset 16 type 8 u64
+type 21 struct Page<bool> size 24 align 8
+  field items offset 0 type 23 Vec<bool>
+  field last offset 8 type 24 Option<Box<bool>>
+  field total offset 16 type 8 u64
+type 22 bool size 1 align 1
+type 23 vec of 22 size 8 align 4
+type 24 option of 25 size 8 align 4
+type 25 box of 22 size 4 align 4
+type 26 vec of 21 size 8 align 4
+type 27 option of 28 size 8 align 4
+type 28 box of 21 size 4 align 4
+type 29 struct Unit size 0 align 1
+`,
+}
+
+// Shelve calls kitchen.shelve.
+//
+// The reply must be released.
+func (c *Client) Shelve(ctx context.Context, request *Shelf) (ShelfView, error) {
+	archive, err := c.caller.Invoke(ctx, &methodShelve, request)
+	if err != nil {
+		return ShelfView{}, err
+	}
+	reply, err := ParseShelf(archive.Bytes())
+	if err != nil {
+		return ShelfView{}, outrigger.InvalidReply(&methodShelve, archive, err)
+	}
+	reply.archive = archive
+	return reply, nil
+}
+
+var methodSignal = outrigger.Method{
+	Name: "kitchen.signal",
+	Fingerprint: [16]byte{
+		0x1b, 0xfa, 0x82, 0x1f, 0x90, 0xde, 0xe9, 0x76,
+		0xa3, 0x55, 0xf1, 0x6e, 0x5f, 0x78, 0x9e, 0xd6,
+	},
+	Schema: `outrigger schema 1
+rkyv 0.8 little_endian aligned pointer_width_32
+request 0 Signal
+reply 5 Unit
+error -
+type 0 enum Signal size 12 align 4
+  variant Stop tag 3
+  variant Wait tag 7
+    field ms offset 4 type 1 u32
+  variant Go tag 200
+    field 0 offset 4 type 2 String
+  variant Turn tag 201
+    field 0 offset 1 type 3 i8
+    field 1 offset 2 type 4 Color
+type 1 u32 size 4 align 4
+type 2 string size 8 align 4
+type 3 i8 size 1 align 1
+type 4 enum Color size 1 align 1
+  variant Red tag 1
+  variant Green tag 2
+  variant DeepBlue tag 7
+type 5 struct Unit size 0 align 1
+`,
+}
+
+// Signal calls kitchen.signal.
+//
+// The reply must be released.
+func (c *Client) Signal(ctx context.Context, request Signal) (UnitView, error) {
+	message := rkyv.Encodable(request)
+	if request == nil {
+		message = rkyv.Missing("Signal")
+	}
+	archive, err := c.caller.Invoke(ctx, &methodSignal, message)
+	if err != nil {
+		return UnitView{}, err
+	}
+	reply, err := ParseUnit(archive.Bytes())
+	if err != nil {
+		return UnitView{}, outrigger.InvalidReply(&methodSignal, archive, err)
+	}
+	reply.archive = archive
+	return reply, nil
+}
+
 // BuildCook is Cook with a request that build writes in place. If that does not
 // fit in a slot, build runs once more, and must then write the same.
 func (c *Client) BuildCook(
@@ -1860,4 +2288,144 @@ func (build buildingPack) EncodeArchive(e *rkyv.Encoder) {
 		return
 	}
 	build(BuildBoxes(e))
+}
+
+// BuildLookUp is LookUp with a request that build writes in place. If that does not
+// fit in a slot, build runs once more, and must then write the same.
+func (c *Client) BuildLookUp(
+	ctx context.Context, build func(MapsBuilder),
+) (MapsView, error) {
+	archive, err := c.caller.Invoke(ctx, &methodLookUp, buildingLookUp(build))
+	if err != nil {
+		return MapsView{}, err
+	}
+	reply, err := ParseMaps(archive.Bytes())
+	if err != nil {
+		return MapsView{}, outrigger.InvalidReply(&methodLookUp, archive, err)
+	}
+	reply.archive = archive
+	return reply, nil
+}
+
+// buildingLookUp is a request of LookUp that is yet to be written.
+type buildingLookUp func(MapsBuilder)
+
+func (build buildingLookUp) EncodeArchive(e *rkyv.Encoder) {
+	if build == nil {
+		e.FailNil("Maps")
+		return
+	}
+	build(BuildMaps(e))
+}
+
+// BuildHide is Hide with a request that build writes in place. If that does not
+// fit in a slot, build runs once more, and must then write the same.
+func (c *Client) BuildHide(
+	ctx context.Context, build func(NichesBuilder),
+) (NichesView, error) {
+	archive, err := c.caller.Invoke(ctx, &methodHide, buildingHide(build))
+	if err != nil {
+		return NichesView{}, err
+	}
+	reply, err := ParseNiches(archive.Bytes())
+	if err != nil {
+		return NichesView{}, outrigger.InvalidReply(&methodHide, archive, err)
+	}
+	reply.archive = archive
+	return reply, nil
+}
+
+// buildingHide is a request of Hide that is yet to be written.
+type buildingHide func(NichesBuilder)
+
+func (build buildingHide) EncodeArchive(e *rkyv.Encoder) {
+	if build == nil {
+		e.FailNil("Niches")
+		return
+	}
+	build(BuildNiches(e))
+}
+
+// BuildIdentify is Identify with a request that build writes in place. If that does not
+// fit in a slot, build runs once more, and must then write the same.
+func (c *Client) BuildIdentify(
+	ctx context.Context, build func(IDsBuilder),
+) (IDsView, error) {
+	archive, err := c.caller.Invoke(ctx, &methodIdentify, buildingIdentify(build))
+	if err != nil {
+		return IDsView{}, err
+	}
+	reply, err := ParseIDs(archive.Bytes())
+	if err != nil {
+		return IDsView{}, outrigger.InvalidReply(&methodIdentify, archive, err)
+	}
+	reply.archive = archive
+	return reply, nil
+}
+
+// buildingIdentify is a request of Identify that is yet to be written.
+type buildingIdentify func(IDsBuilder)
+
+func (build buildingIdentify) EncodeArchive(e *rkyv.Encoder) {
+	if build == nil {
+		e.FailNil("IDs")
+		return
+	}
+	build(BuildIDs(e))
+}
+
+// BuildShelve is Shelve with a request that build writes in place. If that does not
+// fit in a slot, build runs once more, and must then write the same.
+func (c *Client) BuildShelve(
+	ctx context.Context, build func(ShelfBuilder),
+) (ShelfView, error) {
+	archive, err := c.caller.Invoke(ctx, &methodShelve, buildingShelve(build))
+	if err != nil {
+		return ShelfView{}, err
+	}
+	reply, err := ParseShelf(archive.Bytes())
+	if err != nil {
+		return ShelfView{}, outrigger.InvalidReply(&methodShelve, archive, err)
+	}
+	reply.archive = archive
+	return reply, nil
+}
+
+// buildingShelve is a request of Shelve that is yet to be written.
+type buildingShelve func(ShelfBuilder)
+
+func (build buildingShelve) EncodeArchive(e *rkyv.Encoder) {
+	if build == nil {
+		e.FailNil("Shelf")
+		return
+	}
+	build(BuildShelf(e))
+}
+
+// BuildSignal is Signal with a request that build writes in place. If that does not
+// fit in a slot, build runs once more, and must then write the same.
+func (c *Client) BuildSignal(
+	ctx context.Context, build func(SignalBuilder),
+) (UnitView, error) {
+	archive, err := c.caller.Invoke(ctx, &methodSignal, buildingSignal(build))
+	if err != nil {
+		return UnitView{}, err
+	}
+	reply, err := ParseUnit(archive.Bytes())
+	if err != nil {
+		return UnitView{}, outrigger.InvalidReply(&methodSignal, archive, err)
+	}
+	reply.archive = archive
+	return reply, nil
+}
+
+// buildingSignal is a request of Signal that is yet to be written.
+type buildingSignal func(SignalBuilder)
+
+func (build buildingSignal) EncodeArchive(e *rkyv.Encoder) {
+	if build == nil {
+		e.FailNil("Signal")
+		return
+	}
+	build(BuildSignal(e))
 }

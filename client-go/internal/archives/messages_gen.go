@@ -5637,7 +5637,7 @@ func partsCompound(e *rkyv.Encoder, x *Compound) {
 	partsVecOfBoxOfVecOfOptionOfBoxOfColor(e, x.D)
 	partsArray3OfOptionOfColor(e, &x.E)
 	partsArray2OfArray2OfString(e, &x.F)
-	partsOptionOfBoxOfUnit(e, &x.G)
+	partsOptionOfBoxOfUnit2(e, &x.G)
 	partsArray3OfChar(e, &x.H)
 	partsVecOfArray2OfBool(e, x.I)
 	partsVecOfVecOfColor(e, x.L)
@@ -5664,7 +5664,7 @@ func fixedCompound(e *rkyv.Encoder, at int, x *Compound) {
 	e.PutVec(w[24:], at+24, len(x.D))
 	fixedArray3OfOptionOfColor(e, at+32, &x.E)
 	fixedArray2OfArray2OfString(e, at+40, &x.F)
-	fixedOptionOfBoxOfUnit(e, at+72, &x.G)
+	fixedOptionOfBoxOfUnit2(e, at+72, &x.G)
 	rkyv.PutArray(w[80:], x.H[:])
 	e.PutVec(w[92:], at+92, len(x.I))
 	e.PutVec(w[100:], at+100, len(x.L))
@@ -5736,7 +5736,7 @@ func (v CompoundView) FView() rkyv.List[rkyv.List[string]] {
 
 // G returns the field g.
 func (v CompoundView) G() rkyv.Option[struct{}] {
-	return viewOptionOfBoxOfUnit(v.ref.At(72))
+	return viewOptionOfBoxOfUnit2(v.ref.At(72))
 }
 
 // H returns the field h.
@@ -5872,7 +5872,7 @@ func (v CompoundView) Load() (x Compound) {
 	x.D = loadVecOfBoxOfVecOfOptionOfBoxOfColor(v.ref.At(24))
 	x.E = loadArray3OfOptionOfColor(v.ref.At(32))
 	x.F = loadArray2OfArray2OfString(v.ref.At(40))
-	x.G = loadOptionOfBoxOfUnit(v.ref.At(72))
+	x.G = loadOptionOfBoxOfUnit2(v.ref.At(72))
 	x.H = loadArray3OfChar(v.ref.At(80))
 	x.I = loadVecOfArray2OfBool(v.ref.At(92))
 	x.J = loadArray0OfPoint(v.ref.At(100))
@@ -5915,7 +5915,7 @@ func checkCompound(c *rkyv.Checker, at int) bool {
 		checkVecOfBoxOfVecOfOptionOfBoxOfColor(c, at+24) &&
 		checkArray3OfOptionOfColor(c, at+32) &&
 		checkArray2OfArray2OfString(c, at+40) &&
-		checkOptionOfBoxOfUnit(c, at+72) &&
+		checkOptionOfBoxOfUnit2(c, at+72) &&
 		checkArray3OfChar(c, at+80) &&
 		checkVecOfArray2OfBool(c, at+92) &&
 		checkVecOfVecOfColor(c, at+100) &&
@@ -6077,9 +6077,9 @@ func (b CompoundBuilder) SetG(value rkyv.Option[*struct{}]) {
 	if e == nil {
 		return
 	}
-	partsOptionOfBoxOfUnit(e, &value)
+	partsOptionOfBoxOfUnit2(e, &value)
 	if _, at, ok := e.Stage(); ok {
-		fixedOptionOfBoxOfUnit(e, at+72, &value)
+		fixedOptionOfBoxOfUnit2(e, at+72, &value)
 		e.Unstage()
 	}
 }
@@ -7410,7 +7410,7 @@ func partsResults(e *rkyv.Encoder, x *Results) {
 	partsResultOfStringOrU8(e, &x.Text)
 	partsResultOfU64OrString(e, &x.Error)
 	partsResultOfBoolOrChar(e, &x.Checked)
-	partsResultOfUnitOrString(e, &x.Done)
+	partsResultOfUnit2OrString(e, &x.Done)
 	partsVecOfResultOfVecOfU8OrColor(e, x.List)
 	partsOptionOfResultOfPointOrShape(e, &x.Maybe)
 	partsBoxOfResultOfBoxOfPairOrEmpty(e, x.Boxed)
@@ -7424,8 +7424,8 @@ func fixedResults(e *rkyv.Encoder, at int, x *Results) {
 	fixedResultOfStringOrU8(e, at+16, &x.Text)
 	fixedResultOfU64OrString(e, at+32, &x.Error)
 	fixedResultOfBoolOrChar(e, at+48, &x.Checked)
-	fixedResultOfUnitOrString(e, at+56, &x.Done)
-	fixedResultOfUnitOrUnit(e, at+68, &x.Nothing)
+	fixedResultOfUnit2OrString(e, at+56, &x.Done)
+	fixedResultOfUnit2OrUnit2(e, at+68, &x.Nothing)
 	e.PutVec(w[72:], at+72, len(x.List))
 	fixedOptionOfResultOfPointOrShape(e, at+80, &x.Maybe)
 	e.PutBox(w[128:], at+128)
@@ -7474,17 +7474,17 @@ func (v ResultsView) Checked() rkyv.Result[bool, rune] {
 
 // Done returns the field done.
 func (v ResultsView) Done() rkyv.Result[struct{}, string] {
-	return viewResultOfUnitOrString(v.ref.At(56))
+	return viewResultOfUnit2OrString(v.ref.At(56))
 }
 
 // DoneView is Done without a copy: the archive's own memory.
 func (v ResultsView) DoneView() rkyv.Result[struct{}, string] {
-	return aliasResultOfUnitOrString(v.ref.At(56))
+	return aliasResultOfUnit2OrString(v.ref.At(56))
 }
 
 // Nothing returns the field nothing.
 func (v ResultsView) Nothing() rkyv.Result[struct{}, struct{}] {
-	return viewResultOfUnitOrUnit(v.ref.At(68))
+	return viewResultOfUnit2OrUnit2(v.ref.At(68))
 }
 
 // List returns the field list.
@@ -7528,8 +7528,8 @@ func (v ResultsView) Load() (x Results) {
 	x.Text = loadResultOfStringOrU8(v.ref.At(16))
 	x.Error = loadResultOfU64OrString(v.ref.At(32))
 	x.Checked = loadResultOfBoolOrChar(v.ref.At(48))
-	x.Done = loadResultOfUnitOrString(v.ref.At(56))
-	x.Nothing = loadResultOfUnitOrUnit(v.ref.At(68))
+	x.Done = loadResultOfUnit2OrString(v.ref.At(56))
+	x.Nothing = loadResultOfUnit2OrUnit2(v.ref.At(68))
 	x.List = loadVecOfResultOfVecOfU8OrColor(v.ref.At(72))
 	x.Maybe = loadOptionOfResultOfPointOrShape(v.ref.At(80))
 	x.Boxed = loadBoxOfResultOfBoxOfPairOrEmpty(v.ref.At(128))
@@ -7564,8 +7564,8 @@ func checkResults(c *rkyv.Checker, at int) bool {
 		checkResultOfStringOrU8(c, at+16) &&
 		checkResultOfU64OrString(c, at+32) &&
 		checkResultOfBoolOrChar(c, at+48) &&
-		checkResultOfUnitOrString(c, at+56) &&
-		checkResultOfUnitOrUnit(c, at+68) &&
+		checkResultOfUnit2OrString(c, at+56) &&
+		checkResultOfUnit2OrUnit2(c, at+68) &&
 		checkVecOfResultOfVecOfU8OrColor(c, at+72) &&
 		checkOptionOfResultOfPointOrShape(c, at+80) &&
 		checkBoxOfResultOfBoxOfPairOrEmpty(c, at+128) &&
@@ -7658,9 +7658,9 @@ func (b ResultsBuilder) SetDone(value rkyv.Result[struct{}, string]) {
 	if e == nil {
 		return
 	}
-	partsResultOfUnitOrString(e, &value)
+	partsResultOfUnit2OrString(e, &value)
 	if _, at, ok := e.Stage(); ok {
-		fixedResultOfUnitOrString(e, at+56, &value)
+		fixedResultOfUnit2OrString(e, at+56, &value)
 		e.Unstage()
 	}
 }
@@ -7672,7 +7672,7 @@ func (b ResultsBuilder) SetNothing(value rkyv.Result[struct{}, struct{}]) {
 		return
 	}
 	if _, at, ok := e.Stage(); ok {
-		fixedResultOfUnitOrUnit(e, at+68, &value)
+		fixedResultOfUnit2OrUnit2(e, at+68, &value)
 		e.Unstage()
 	}
 }
@@ -9088,6 +9088,3372 @@ func (b BoxedSliceOfBoxedSliceOfU16Builder) Add(value []uint16) {
 	rkyv.EncodeSlice(e, value)
 	if w, at, ok := e.Stage(); ok {
 		e.PutVec(w[:], at, len(value))
+		e.Unstage()
+	}
+}
+
+// Maps and sets as lists.
+type Maps struct {
+	// By name.
+	Prices  []rkyv.Entry[string, uint32]
+	Points  []rkyv.Entry[uint8, Point]
+	Hashed  []rkyv.Entry[uint16, Shape]
+	Wide    []rkyv.Entry[rkyv.Uint128, bool]
+	Keys    []rkyv.Entry[rkyv.Tuple2[string, int8], []string]
+	Empty   []rkyv.Entry[uint64, Empty]
+	Maybe   rkyv.Option[[]rkyv.Entry[rune, rkyv.Option[uint16]]]
+	Many    [][]rkyv.Entry[int32, string]
+	Numbers []uint64
+	Texts   []string
+	Letters []rune
+	Sets    [][]rkyv.Tuple2[uint8, uint32]
+}
+
+// EncodeArchive writes x as an archive.
+func (x *Maps) EncodeArchive(e *rkyv.Encoder) {
+	if x == nil {
+		e.FailNil("Maps")
+		return
+	}
+	mark, ok := e.Enter()
+	if !ok {
+		return
+	}
+	partsMaps(e, x)
+	at, ok := e.Place(mark, 1, 100, 4)
+	if ok {
+		fixedMaps(e, at, x)
+	}
+	e.Leave(mark, at)
+}
+
+func partsMaps(e *rkyv.Encoder, x *Maps) {
+	partsMapOfStringToU32(e, x.Prices)
+	partsMapOfU8ToPoint(e, x.Points)
+	partsMapOfU16ToShape(e, x.Hashed)
+	partsMapOfU128ToBool(e, x.Wide)
+	partsMapOfTupleOfStringAndI8ToVecOfString(e, x.Keys)
+	partsMapOfU64ToEmpty(e, x.Empty)
+	partsOptionOfMapOfCharToOptionOfU16(e, &x.Maybe)
+	partsVecOfMapOfI32ToBoxStr(e, x.Many)
+	rkyv.EncodeSlice(e, x.Numbers)
+	partsSetOfString(e, x.Texts)
+	partsSetOfChar(e, x.Letters)
+	partsVecOfSetOfTupleOfU8AndU32(e, x.Sets)
+}
+
+func fixedMaps(e *rkyv.Encoder, at int, x *Maps) {
+	w := (*[100]byte)(e.Window(at, 100))
+	e.PutVec(w[:], at, len(x.Prices))
+	e.PutVec(w[8:], at+8, len(x.Points))
+	e.PutVec(w[16:], at+16, len(x.Hashed))
+	e.PutVec(w[24:], at+24, len(x.Wide))
+	e.PutVec(w[32:], at+32, len(x.Keys))
+	e.PutVec(w[40:], at+40, len(x.Empty))
+	fixedOptionOfMapOfCharToOptionOfU16(e, at+48, &x.Maybe)
+	e.PutVec(w[60:], at+60, len(x.Many))
+	e.PutVec(w[68:], at+68, len(x.Numbers))
+	e.PutVec(w[76:], at+76, len(x.Texts))
+	e.PutVec(w[84:], at+84, len(x.Letters))
+	e.PutVec(w[92:], at+92, len(x.Sets))
+}
+
+// MapsView is Maps in an archive.
+//
+// As the reply of a call it owns the memory until Release; afterwards it must
+// not be used, nor anything that was had from it without a copy.
+type MapsView struct {
+	ref     rkyv.Ref
+	archive outrigger.Archive
+}
+
+// By name.
+func (v MapsView) Prices() rkyv.Map[string, uint32] {
+	return viewMapOfStringToU32(v.ref)
+}
+
+// PricesView is Prices without a copy: the archive's own memory.
+func (v MapsView) PricesView() rkyv.Map[string, uint32] {
+	return aliasMapOfStringToU32(v.ref)
+}
+
+// Points returns the field points.
+func (v MapsView) Points() rkyv.Map[uint8, PointView] {
+	return viewMapOfU8ToPoint(v.ref.At(8))
+}
+
+// Hashed returns the field hashed.
+func (v MapsView) Hashed() rkyv.Map[uint16, ShapeView] {
+	return viewMapOfU16ToShape(v.ref.At(16))
+}
+
+// Wide returns the field wide.
+func (v MapsView) Wide() rkyv.Map[rkyv.Uint128, bool] {
+	return viewMapOfU128ToBool(v.ref.At(24))
+}
+
+// Keys returns the field keys.
+func (v MapsView) Keys() rkyv.Map[rkyv.Tuple2[string, int8], rkyv.List[string]] {
+	return viewMapOfTupleOfStringAndI8ToVecOfString(v.ref.At(32))
+}
+
+// KeysView is Keys without a copy: the archive's own memory.
+func (v MapsView) KeysView() rkyv.Map[rkyv.Tuple2[string, int8], rkyv.List[string]] {
+	return aliasMapOfTupleOfStringAndI8ToVecOfString(v.ref.At(32))
+}
+
+// Empty returns the field empty.
+func (v MapsView) Empty() rkyv.Map[uint64, EmptyView] {
+	return viewMapOfU64ToEmpty(v.ref.At(40))
+}
+
+// Maybe returns the field maybe.
+func (v MapsView) Maybe() rkyv.Option[rkyv.Map[rune, rkyv.Option[uint16]]] {
+	return viewOptionOfMapOfCharToOptionOfU16(v.ref.At(48))
+}
+
+// Many returns the field many.
+func (v MapsView) Many() rkyv.List[rkyv.Map[int32, string]] {
+	return viewVecOfMapOfI32ToBoxStr(v.ref.At(60))
+}
+
+// ManyView is Many without a copy: the archive's own memory.
+func (v MapsView) ManyView() rkyv.List[rkyv.Map[int32, string]] {
+	return aliasVecOfMapOfI32ToBoxStr(v.ref.At(60))
+}
+
+// Numbers returns the field numbers.
+func (v MapsView) Numbers() []uint64 {
+	return rkyv.CopySlice[uint64](v.ref, 68)
+}
+
+// NumbersView is Numbers without a copy: the archive's own memory.
+func (v MapsView) NumbersView() []uint64 {
+	return rkyv.SliceView[uint64](v.ref, 68)
+}
+
+// Texts returns the field texts.
+func (v MapsView) Texts() rkyv.List[string] {
+	return viewSetOfString(v.ref.At(76))
+}
+
+// TextsView is Texts without a copy: the archive's own memory.
+func (v MapsView) TextsView() rkyv.List[string] {
+	return aliasSetOfString(v.ref.At(76))
+}
+
+// Letters returns the field letters.
+func (v MapsView) Letters() []rune {
+	return rkyv.CopySlice[rune](v.ref, 84)
+}
+
+// LettersView is Letters without a copy: the archive's own memory.
+func (v MapsView) LettersView() []rune {
+	return rkyv.SliceView[rune](v.ref, 84)
+}
+
+// Sets returns the field sets.
+func (v MapsView) Sets() rkyv.List[rkyv.List[rkyv.Tuple2[uint8, uint32]]] {
+	return viewVecOfSetOfTupleOfU8AndU32(v.ref.At(92))
+}
+
+// Load returns a copy that shares no memory with the archive.
+func (v MapsView) Load() (x Maps) {
+	x.Prices = loadMapOfStringToU32(v.ref)
+	x.Points = loadMapOfU8ToPoint(v.ref.At(8))
+	x.Hashed = loadMapOfU16ToShape(v.ref.At(16))
+	x.Wide = loadMapOfU128ToBool(v.ref.At(24))
+	x.Keys = loadMapOfTupleOfStringAndI8ToVecOfString(v.ref.At(32))
+	x.Empty = loadMapOfU64ToEmpty(v.ref.At(40))
+	x.Maybe = loadOptionOfMapOfCharToOptionOfU16(v.ref.At(48))
+	x.Many = loadVecOfMapOfI32ToBoxStr(v.ref.At(60))
+	x.Numbers = rkyv.CopySlice[uint64](v.ref, 68)
+	x.Texts = loadSetOfString(v.ref.At(76))
+	x.Letters = rkyv.CopySlice[rune](v.ref, 84)
+	x.Sets = loadVecOfSetOfTupleOfU8AndU32(v.ref.At(92))
+	return x
+}
+
+// Release gives the reply's memory back and makes v empty. It may be called again;
+// on a part of a message it only makes v empty.
+func (v *MapsView) Release() {
+	archive := v.archive
+	*v = MapsView{}
+	archive.Release()
+}
+
+// ParseMaps returns a view of an archive, which must not change any more.
+//
+// Errors: *rkyv.InvalidError if the bytes are not the archive of a Maps.
+func ParseMaps(archive []byte) (MapsView, error) {
+	archive = rkyv.Aligned(archive)
+	var c rkyv.Checker
+	at, ok := c.Root(archive, 100, 4, 64)
+	if !ok || !checkMaps(&c, at) {
+		return MapsView{}, c.Err()
+	}
+	return MapsView{ref: rkyv.NewRef(archive, at)}, nil
+}
+
+func checkMaps(c *rkyv.Checker, at int) bool {
+	return checkMapOfStringToU32(c, at) &&
+		c.Slice(at+8, 12, 4) &&
+		checkMapOfU16ToShape(c, at+16) &&
+		checkMapOfU128ToBool(c, at+24) &&
+		checkMapOfTupleOfStringAndI8ToVecOfString(c, at+32) &&
+		c.Slice(at+40, 8, 8) &&
+		checkOptionOfMapOfCharToOptionOfU16(c, at+48) &&
+		checkVecOfMapOfI32ToBoxStr(c, at+60) &&
+		c.Slice(at+68, 8, 8) &&
+		checkSetOfString(c, at+76) &&
+		checkSetOfChar(c, at+84) &&
+		checkVecOfSetOfTupleOfU8AndU32(c, at+92)
+}
+
+// BuildMaps begins the archive of a Maps, written field by field in place of
+// being encoded. Reset of e comes before, Finish after the last field.
+func BuildMaps(e *rkyv.Encoder) MapsBuilder {
+	return MapsBuilder{rkyv.Build(e, &layoutMaps)}
+}
+
+// MapsBuilder writes a Maps: all fields, in this order.
+type MapsBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutMaps = rkyv.Layout{
+	Name: "Maps", Size: 100, Align: 4,
+	Fields: []string{
+		"prices",
+		"points",
+		"hashed",
+		"wide",
+		"keys",
+		"empty",
+		"maybe",
+		"many",
+		"numbers",
+		"texts",
+		"letters",
+		"sets",
+	},
+}
+
+// SetPrices sets the field prices.
+func (b MapsBuilder) SetPrices(value []rkyv.Entry[string, uint32]) {
+	e := b.value.Field(0)
+	if e == nil {
+		return
+	}
+	partsMapOfStringToU32(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutVec(w[:], at, len(value))
+		e.Unstage()
+	}
+}
+
+// BeginPrices begins the field prices, to write it in place.
+func (b MapsBuilder) BeginPrices() MapOfStringToU32Builder {
+	return MapOfStringToU32Builder{b.value.List(0, rkyv.NoTag, 0, &layoutMapOfStringToU32)}
+}
+
+// SetPoints sets the field points.
+func (b MapsBuilder) SetPoints(value []rkyv.Entry[uint8, Point]) {
+	e := b.value.Field(1)
+	if e == nil {
+		return
+	}
+	partsMapOfU8ToPoint(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutVec(w[8:], at+8, len(value))
+		e.Unstage()
+	}
+}
+
+// BeginPoints begins the field points, to write it in place.
+func (b MapsBuilder) BeginPoints() MapOfU8ToPointBuilder {
+	return MapOfU8ToPointBuilder{b.value.List(1, rkyv.NoTag, 8, &layoutMapOfU8ToPoint)}
+}
+
+// SetHashed sets the field hashed.
+func (b MapsBuilder) SetHashed(value []rkyv.Entry[uint16, Shape]) {
+	e := b.value.Field(2)
+	if e == nil {
+		return
+	}
+	partsMapOfU16ToShape(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutVec(w[16:], at+16, len(value))
+		e.Unstage()
+	}
+}
+
+// BeginHashed begins the field hashed, to write it in place.
+func (b MapsBuilder) BeginHashed() MapOfU16ToShapeBuilder {
+	return MapOfU16ToShapeBuilder{b.value.List(2, rkyv.NoTag, 16, &layoutMapOfU16ToShape)}
+}
+
+// SetWide sets the field wide.
+func (b MapsBuilder) SetWide(value []rkyv.Entry[rkyv.Uint128, bool]) {
+	e := b.value.Field(3)
+	if e == nil {
+		return
+	}
+	partsMapOfU128ToBool(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutVec(w[24:], at+24, len(value))
+		e.Unstage()
+	}
+}
+
+// BeginWide begins the field wide, to write it in place.
+func (b MapsBuilder) BeginWide() MapOfU128ToBoolBuilder {
+	return MapOfU128ToBoolBuilder{b.value.List(3, rkyv.NoTag, 24, &layoutMapOfU128ToBool)}
+}
+
+// SetKeys sets the field keys.
+func (b MapsBuilder) SetKeys(value []rkyv.Entry[rkyv.Tuple2[string, int8], []string]) {
+	e := b.value.Field(4)
+	if e == nil {
+		return
+	}
+	partsMapOfTupleOfStringAndI8ToVecOfString(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutVec(w[32:], at+32, len(value))
+		e.Unstage()
+	}
+}
+
+// BeginKeys begins the field keys, to write it in place.
+func (b MapsBuilder) BeginKeys() MapOfTupleOfStringAndI8ToVecOfStringBuilder {
+	return MapOfTupleOfStringAndI8ToVecOfStringBuilder{b.value.List(4, rkyv.NoTag, 32, &layoutMapOfTupleOfStringAndI8ToVecOfString)}
+}
+
+// SetEmpty sets the field empty.
+func (b MapsBuilder) SetEmpty(value []rkyv.Entry[uint64, Empty]) {
+	e := b.value.Field(5)
+	if e == nil {
+		return
+	}
+	partsMapOfU64ToEmpty(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutVec(w[40:], at+40, len(value))
+		e.Unstage()
+	}
+}
+
+// BeginEmpty begins the field empty, to write it in place.
+func (b MapsBuilder) BeginEmpty() MapOfU64ToEmptyBuilder {
+	return MapOfU64ToEmptyBuilder{b.value.List(5, rkyv.NoTag, 40, &layoutMapOfU64ToEmpty)}
+}
+
+// SetMaybe sets the field maybe.
+func (b MapsBuilder) SetMaybe(value rkyv.Option[[]rkyv.Entry[rune, rkyv.Option[uint16]]]) {
+	e := b.value.Field(6)
+	if e == nil {
+		return
+	}
+	partsOptionOfMapOfCharToOptionOfU16(e, &value)
+	if _, at, ok := e.Stage(); ok {
+		fixedOptionOfMapOfCharToOptionOfU16(e, at+48, &value)
+		e.Unstage()
+	}
+}
+
+// BeginMaybe begins the field maybe, to write it in place.
+func (b MapsBuilder) BeginMaybe() MapOfCharToOptionOfU16Builder {
+	return MapOfCharToOptionOfU16Builder{b.value.List(6, 48, 52, &layoutMapOfCharToOptionOfU16)}
+}
+
+// SetMany sets the field many.
+func (b MapsBuilder) SetMany(value [][]rkyv.Entry[int32, string]) {
+	e := b.value.Field(7)
+	if e == nil {
+		return
+	}
+	partsVecOfMapOfI32ToBoxStr(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutVec(w[60:], at+60, len(value))
+		e.Unstage()
+	}
+}
+
+// BeginMany begins the field many, to write it in place.
+func (b MapsBuilder) BeginMany() VecOfMapOfI32ToBoxStrBuilder {
+	return VecOfMapOfI32ToBoxStrBuilder{b.value.List(7, rkyv.NoTag, 60, &layoutVecOfMapOfI32ToBoxStr)}
+}
+
+// SetNumbers sets the field numbers.
+func (b MapsBuilder) SetNumbers(value []uint64) {
+	e := b.value.Field(8)
+	if e == nil {
+		return
+	}
+	rkyv.EncodeSlice(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutVec(w[68:], at+68, len(value))
+		e.Unstage()
+	}
+}
+
+// SetTexts sets the field texts.
+func (b MapsBuilder) SetTexts(value []string) {
+	e := b.value.Field(9)
+	if e == nil {
+		return
+	}
+	partsSetOfString(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutVec(w[76:], at+76, len(value))
+		e.Unstage()
+	}
+}
+
+// BeginTexts begins the field texts, to write it in place.
+func (b MapsBuilder) BeginTexts() SetOfStringBuilder {
+	return SetOfStringBuilder{b.value.List(9, rkyv.NoTag, 76, &layoutSetOfString)}
+}
+
+// SetLetters sets the field letters.
+func (b MapsBuilder) SetLetters(value []rune) {
+	e := b.value.Field(10)
+	if e == nil {
+		return
+	}
+	partsSetOfChar(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutVec(w[84:], at+84, len(value))
+		e.Unstage()
+	}
+}
+
+// SetSets sets the field sets.
+func (b MapsBuilder) SetSets(value [][]rkyv.Tuple2[uint8, uint32]) {
+	e := b.value.Field(11)
+	if e == nil {
+		return
+	}
+	partsVecOfSetOfTupleOfU8AndU32(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutVec(w[92:], at+92, len(value))
+		e.Unstage()
+	}
+}
+
+// BeginSets begins the field sets, to write it in place.
+func (b MapsBuilder) BeginSets() VecOfSetOfTupleOfU8AndU32Builder {
+	return VecOfSetOfTupleOfU8AndU32Builder{b.value.List(11, rkyv.NoTag, 92, &layoutVecOfSetOfTupleOfU8AndU32)}
+}
+
+// MapOfStringToU32Builder writes the elements of a Map<String, u32>, one after the other.
+type MapOfStringToU32Builder struct {
+	value rkyv.Builder
+}
+
+var layoutMapOfStringToU32 = rkyv.Layout{
+	Name: "Map<String, u32>", Size: 12, Align: 4,
+}
+
+// Add appends an element.
+func (b MapOfStringToU32Builder) Add(value rkyv.Entry[string, uint32]) {
+	e := b.value.Field(rkyv.Element)
+	if e == nil {
+		return
+	}
+	partsEntryOfStringToU32(e, &value)
+	if _, at, ok := e.Stage(); ok {
+		fixedEntryOfStringToU32(e, at, &value)
+		e.Unstage()
+	}
+}
+
+// Next appends an element, which is to be set.
+func (b MapOfStringToU32Builder) Next() EntryOfStringToU32Builder {
+	return EntryOfStringToU32Builder{b.value.Inline(rkyv.Element, rkyv.NoTag, 0, &layoutEntryOfStringToU32)}
+}
+
+// EntryOfStringToU32Builder writes a EntryOfStringToU32: all fields, in this order.
+type EntryOfStringToU32Builder struct {
+	value rkyv.Builder
+}
+
+var layoutEntryOfStringToU32 = rkyv.Layout{
+	Name: "Entry<String, u32>", Size: 12, Align: 4,
+	Fields: []string{
+		"key",
+		"value",
+	},
+}
+
+// SetKey sets the field key.
+func (b EntryOfStringToU32Builder) SetKey(value string) {
+	e := b.value.Field(0)
+	if e == nil {
+		return
+	}
+	e.String(value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutString(w[:], at, value)
+		e.Unstage()
+	}
+}
+
+// SetValue sets the field value.
+func (b EntryOfStringToU32Builder) SetValue(value uint32) {
+	e := b.value.Field(1)
+	if e == nil {
+		return
+	}
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutU32(w[8:], value)
+		e.Unstage()
+	}
+}
+
+// MapOfU8ToPointBuilder writes the elements of a Map<u8, Point>, one after the other.
+type MapOfU8ToPointBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutMapOfU8ToPoint = rkyv.Layout{
+	Name: "Map<u8, Point>", Size: 12, Align: 4,
+}
+
+// Add appends an element.
+func (b MapOfU8ToPointBuilder) Add(value rkyv.Entry[uint8, Point]) {
+	e := b.value.Field(rkyv.Element)
+	if e == nil {
+		return
+	}
+	if _, at, ok := e.Stage(); ok {
+		fixedEntryOfU8ToPoint(e, at, &value)
+		e.Unstage()
+	}
+}
+
+// Next appends an element, which is to be set.
+func (b MapOfU8ToPointBuilder) Next() EntryOfU8ToPointBuilder {
+	return EntryOfU8ToPointBuilder{b.value.Inline(rkyv.Element, rkyv.NoTag, 0, &layoutEntryOfU8ToPoint)}
+}
+
+// EntryOfU8ToPointBuilder writes a EntryOfU8ToPoint: all fields, in this order.
+type EntryOfU8ToPointBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutEntryOfU8ToPoint = rkyv.Layout{
+	Name: "Entry<u8, Point>", Size: 12, Align: 4,
+	Fields: []string{
+		"key",
+		"value",
+	},
+}
+
+// SetKey sets the field key.
+func (b EntryOfU8ToPointBuilder) SetKey(value uint8) {
+	e := b.value.Field(0)
+	if e == nil {
+		return
+	}
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutU8(w[:], value)
+		e.Unstage()
+	}
+}
+
+// SetValue sets the field value.
+func (b EntryOfU8ToPointBuilder) SetValue(value Point) {
+	e := b.value.Field(1)
+	if e == nil {
+		return
+	}
+	if _, at, ok := e.Stage(); ok {
+		fixedPoint(e, at+4, &value)
+		e.Unstage()
+	}
+}
+
+// BeginValue begins the field value, to write it in place.
+func (b EntryOfU8ToPointBuilder) BeginValue() PointBuilder {
+	return PointBuilder{b.value.Inline(1, rkyv.NoTag, 4, &layoutPoint)}
+}
+
+// MapOfU16ToShapeBuilder writes the elements of a Map<u16, Shape>, one after the other.
+type MapOfU16ToShapeBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutMapOfU16ToShape = rkyv.Layout{
+	Name: "Map<u16, Shape>", Size: 40, Align: 8,
+}
+
+// Add appends an element.
+func (b MapOfU16ToShapeBuilder) Add(value rkyv.Entry[uint16, Shape]) {
+	e := b.value.Field(rkyv.Element)
+	if e == nil {
+		return
+	}
+	partsEntryOfU16ToShape(e, &value)
+	if _, at, ok := e.Stage(); ok {
+		fixedEntryOfU16ToShape(e, at, &value)
+		e.Unstage()
+	}
+}
+
+// Next appends an element, which is to be set.
+func (b MapOfU16ToShapeBuilder) Next() EntryOfU16ToShapeBuilder {
+	return EntryOfU16ToShapeBuilder{b.value.Inline(rkyv.Element, rkyv.NoTag, 0, &layoutEntryOfU16ToShape)}
+}
+
+// EntryOfU16ToShapeBuilder writes a EntryOfU16ToShape: all fields, in this order.
+type EntryOfU16ToShapeBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutEntryOfU16ToShape = rkyv.Layout{
+	Name: "Entry<u16, Shape>", Size: 40, Align: 8,
+	Fields: []string{
+		"key",
+		"value",
+	},
+}
+
+// SetKey sets the field key.
+func (b EntryOfU16ToShapeBuilder) SetKey(value uint16) {
+	e := b.value.Field(0)
+	if e == nil {
+		return
+	}
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutU16(w[:], value)
+		e.Unstage()
+	}
+}
+
+// SetValue sets the field value.
+func (b EntryOfU16ToShapeBuilder) SetValue(value Shape) {
+	e := b.value.Field(1)
+	if e == nil {
+		return
+	}
+	partsShape(e, value)
+	if _, at, ok := e.Stage(); ok {
+		value.fixed(e, at+8)
+		e.Unstage()
+	}
+}
+
+// BeginValue begins the field value, to write it in place.
+func (b EntryOfU16ToShapeBuilder) BeginValue() ShapeBuilder {
+	return ShapeBuilder{b.value.Inline(1, rkyv.NoTag, 8, &layoutShape)}
+}
+
+// MapOfU128ToBoolBuilder writes the elements of a Map<u128, bool>, one after the other.
+type MapOfU128ToBoolBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutMapOfU128ToBool = rkyv.Layout{
+	Name: "Map<u128, bool>", Size: 32, Align: 16,
+}
+
+// Add appends an element.
+func (b MapOfU128ToBoolBuilder) Add(value rkyv.Entry[rkyv.Uint128, bool]) {
+	e := b.value.Field(rkyv.Element)
+	if e == nil {
+		return
+	}
+	if _, at, ok := e.Stage(); ok {
+		fixedEntryOfU128ToBool(e, at, &value)
+		e.Unstage()
+	}
+}
+
+// Next appends an element, which is to be set.
+func (b MapOfU128ToBoolBuilder) Next() EntryOfU128ToBoolBuilder {
+	return EntryOfU128ToBoolBuilder{b.value.Inline(rkyv.Element, rkyv.NoTag, 0, &layoutEntryOfU128ToBool)}
+}
+
+// EntryOfU128ToBoolBuilder writes a EntryOfU128ToBool: all fields, in this order.
+type EntryOfU128ToBoolBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutEntryOfU128ToBool = rkyv.Layout{
+	Name: "Entry<u128, bool>", Size: 32, Align: 16,
+	Fields: []string{
+		"key",
+		"value",
+	},
+}
+
+// SetKey sets the field key.
+func (b EntryOfU128ToBoolBuilder) SetKey(value rkyv.Uint128) {
+	e := b.value.Field(0)
+	if e == nil {
+		return
+	}
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutU128(w[:], value)
+		e.Unstage()
+	}
+}
+
+// SetValue sets the field value.
+func (b EntryOfU128ToBoolBuilder) SetValue(value bool) {
+	e := b.value.Field(1)
+	if e == nil {
+		return
+	}
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutBool(w[16:], value)
+		e.Unstage()
+	}
+}
+
+// MapOfTupleOfStringAndI8ToVecOfStringBuilder writes the elements of a Map<(String, i8), Vec<String>>, one after the other.
+type MapOfTupleOfStringAndI8ToVecOfStringBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutMapOfTupleOfStringAndI8ToVecOfString = rkyv.Layout{
+	Name: "Map<(String, i8), Vec<String>>", Size: 20, Align: 4,
+}
+
+// Add appends an element.
+func (b MapOfTupleOfStringAndI8ToVecOfStringBuilder) Add(value rkyv.Entry[rkyv.Tuple2[string, int8], []string]) {
+	e := b.value.Field(rkyv.Element)
+	if e == nil {
+		return
+	}
+	partsEntryOfTupleOfStringAndI8ToVecOfString(e, &value)
+	if _, at, ok := e.Stage(); ok {
+		fixedEntryOfTupleOfStringAndI8ToVecOfString(e, at, &value)
+		e.Unstage()
+	}
+}
+
+// Next appends an element, which is to be set.
+func (b MapOfTupleOfStringAndI8ToVecOfStringBuilder) Next() EntryOfTupleOfStringAndI8ToVecOfStringBuilder {
+	return EntryOfTupleOfStringAndI8ToVecOfStringBuilder{b.value.Inline(rkyv.Element, rkyv.NoTag, 0, &layoutEntryOfTupleOfStringAndI8ToVecOfString)}
+}
+
+// EntryOfTupleOfStringAndI8ToVecOfStringBuilder writes a EntryOfTupleOfStringAndI8ToVecOfString: all fields, in this order.
+type EntryOfTupleOfStringAndI8ToVecOfStringBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutEntryOfTupleOfStringAndI8ToVecOfString = rkyv.Layout{
+	Name: "Entry<(String, i8), Vec<String>>", Size: 20, Align: 4,
+	Fields: []string{
+		"key",
+		"value",
+	},
+}
+
+// SetKey sets the field key.
+func (b EntryOfTupleOfStringAndI8ToVecOfStringBuilder) SetKey(value rkyv.Tuple2[string, int8]) {
+	e := b.value.Field(0)
+	if e == nil {
+		return
+	}
+	partsTupleOfStringAndI8(e, &value)
+	if _, at, ok := e.Stage(); ok {
+		fixedTupleOfStringAndI8(e, at, &value)
+		e.Unstage()
+	}
+}
+
+// SetValue sets the field value.
+func (b EntryOfTupleOfStringAndI8ToVecOfStringBuilder) SetValue(value []string) {
+	e := b.value.Field(1)
+	if e == nil {
+		return
+	}
+	partsVecOfString(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutVec(w[12:], at+12, len(value))
+		e.Unstage()
+	}
+}
+
+// BeginValue begins the field value, to write it in place.
+func (b EntryOfTupleOfStringAndI8ToVecOfStringBuilder) BeginValue() VecOfStringBuilder {
+	return VecOfStringBuilder{b.value.List(1, rkyv.NoTag, 12, &layoutVecOfString)}
+}
+
+// MapOfU64ToEmptyBuilder writes the elements of a Map<u64, Empty>, one after the other.
+type MapOfU64ToEmptyBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutMapOfU64ToEmpty = rkyv.Layout{
+	Name: "Map<u64, Empty>", Size: 8, Align: 8,
+}
+
+// Add appends an element.
+func (b MapOfU64ToEmptyBuilder) Add(value rkyv.Entry[uint64, Empty]) {
+	e := b.value.Field(rkyv.Element)
+	if e == nil {
+		return
+	}
+	if _, at, ok := e.Stage(); ok {
+		fixedEntryOfU64ToEmpty(e, at, &value)
+		e.Unstage()
+	}
+}
+
+// Next appends an element, which is to be set.
+func (b MapOfU64ToEmptyBuilder) Next() EntryOfU64ToEmptyBuilder {
+	return EntryOfU64ToEmptyBuilder{b.value.Inline(rkyv.Element, rkyv.NoTag, 0, &layoutEntryOfU64ToEmpty)}
+}
+
+// EntryOfU64ToEmptyBuilder writes a EntryOfU64ToEmpty: all fields, in this order.
+type EntryOfU64ToEmptyBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutEntryOfU64ToEmpty = rkyv.Layout{
+	Name: "Entry<u64, Empty>", Size: 8, Align: 8,
+	Fields: []string{
+		"key",
+		"value",
+	},
+}
+
+// SetKey sets the field key.
+func (b EntryOfU64ToEmptyBuilder) SetKey(value uint64) {
+	e := b.value.Field(0)
+	if e == nil {
+		return
+	}
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutU64(w[:], value)
+		e.Unstage()
+	}
+}
+
+// SetValue sets the field value.
+func (b EntryOfU64ToEmptyBuilder) SetValue(_ Empty) {
+	b.value.Field(1)
+}
+
+// MapOfCharToOptionOfU16Builder writes the elements of a Map<char, Option<u16>>, one after the other.
+type MapOfCharToOptionOfU16Builder struct {
+	value rkyv.Builder
+}
+
+var layoutMapOfCharToOptionOfU16 = rkyv.Layout{
+	Name: "Map<char, Option<u16>>", Size: 8, Align: 4,
+}
+
+// Add appends an element.
+func (b MapOfCharToOptionOfU16Builder) Add(value rkyv.Entry[rune, rkyv.Option[uint16]]) {
+	e := b.value.Field(rkyv.Element)
+	if e == nil {
+		return
+	}
+	partsEntryOfCharToOptionOfU16(e, &value)
+	if _, at, ok := e.Stage(); ok {
+		fixedEntryOfCharToOptionOfU16(e, at, &value)
+		e.Unstage()
+	}
+}
+
+// Next appends an element, which is to be set.
+func (b MapOfCharToOptionOfU16Builder) Next() EntryOfCharToOptionOfU16Builder {
+	return EntryOfCharToOptionOfU16Builder{b.value.Inline(rkyv.Element, rkyv.NoTag, 0, &layoutEntryOfCharToOptionOfU16)}
+}
+
+// EntryOfCharToOptionOfU16Builder writes a EntryOfCharToOptionOfU16: all fields, in this order.
+type EntryOfCharToOptionOfU16Builder struct {
+	value rkyv.Builder
+}
+
+var layoutEntryOfCharToOptionOfU16 = rkyv.Layout{
+	Name: "Entry<char, Option<u16>>", Size: 8, Align: 4,
+	Fields: []string{
+		"key",
+		"value",
+	},
+}
+
+// SetKey sets the field key.
+func (b EntryOfCharToOptionOfU16Builder) SetKey(value rune) {
+	e := b.value.Field(0)
+	if e == nil {
+		return
+	}
+	e.Char(value)
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutChar(w[:], value)
+		e.Unstage()
+	}
+}
+
+// SetValue sets the field value.
+func (b EntryOfCharToOptionOfU16Builder) SetValue(value rkyv.Option[uint16]) {
+	e := b.value.Field(1)
+	if e == nil {
+		return
+	}
+	if _, at, ok := e.Stage(); ok {
+		fixedOptionOfU16(e, at+4, &value)
+		e.Unstage()
+	}
+}
+
+// VecOfMapOfI32ToBoxStrBuilder writes the elements of a Vec<Map<i32, Box<str>>>, one after the other.
+type VecOfMapOfI32ToBoxStrBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutVecOfMapOfI32ToBoxStr = rkyv.Layout{
+	Name: "Vec<Map<i32, Box<str>>>", Size: 8, Align: 4,
+}
+
+// Add appends an element.
+func (b VecOfMapOfI32ToBoxStrBuilder) Add(value []rkyv.Entry[int32, string]) {
+	e := b.value.Field(rkyv.Element)
+	if e == nil {
+		return
+	}
+	partsMapOfI32ToBoxStr(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutVec(w[:], at, len(value))
+		e.Unstage()
+	}
+}
+
+// Next appends an element, which is to be set.
+func (b VecOfMapOfI32ToBoxStrBuilder) Next() MapOfI32ToBoxStrBuilder {
+	return MapOfI32ToBoxStrBuilder{b.value.List(rkyv.Element, rkyv.NoTag, 0, &layoutMapOfI32ToBoxStr)}
+}
+
+// MapOfI32ToBoxStrBuilder writes the elements of a Map<i32, Box<str>>, one after the other.
+type MapOfI32ToBoxStrBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutMapOfI32ToBoxStr = rkyv.Layout{
+	Name: "Map<i32, Box<str>>", Size: 12, Align: 4,
+}
+
+// Add appends an element.
+func (b MapOfI32ToBoxStrBuilder) Add(value rkyv.Entry[int32, string]) {
+	e := b.value.Field(rkyv.Element)
+	if e == nil {
+		return
+	}
+	partsEntryOfI32ToBoxStr(e, &value)
+	if _, at, ok := e.Stage(); ok {
+		fixedEntryOfI32ToBoxStr(e, at, &value)
+		e.Unstage()
+	}
+}
+
+// Next appends an element, which is to be set.
+func (b MapOfI32ToBoxStrBuilder) Next() EntryOfI32ToBoxStrBuilder {
+	return EntryOfI32ToBoxStrBuilder{b.value.Inline(rkyv.Element, rkyv.NoTag, 0, &layoutEntryOfI32ToBoxStr)}
+}
+
+// EntryOfI32ToBoxStrBuilder writes a EntryOfI32ToBoxStr: all fields, in this order.
+type EntryOfI32ToBoxStrBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutEntryOfI32ToBoxStr = rkyv.Layout{
+	Name: "Entry<i32, Box<str>>", Size: 12, Align: 4,
+	Fields: []string{
+		"key",
+		"value",
+	},
+}
+
+// SetKey sets the field key.
+func (b EntryOfI32ToBoxStrBuilder) SetKey(value int32) {
+	e := b.value.Field(0)
+	if e == nil {
+		return
+	}
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutI32(w[:], value)
+		e.Unstage()
+	}
+}
+
+// SetValue sets the field value.
+func (b EntryOfI32ToBoxStrBuilder) SetValue(value string) {
+	e := b.value.Field(1)
+	if e == nil {
+		return
+	}
+	e.BoxStr(value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutVec(w[4:], at+4, len(value))
+		e.Unstage()
+	}
+}
+
+// SetOfStringBuilder writes the elements of a Set<String>, one after the other.
+type SetOfStringBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutSetOfString = rkyv.Layout{
+	Name: "Set<String>", Size: 8, Align: 4,
+}
+
+// Add appends an element.
+func (b SetOfStringBuilder) Add(value string) {
+	e := b.value.Field(rkyv.Element)
+	if e == nil {
+		return
+	}
+	e.String(value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutString(w[:], at, value)
+		e.Unstage()
+	}
+}
+
+// VecOfSetOfTupleOfU8AndU32Builder writes the elements of a Vec<Set<(u8, u32)>>, one after the other.
+type VecOfSetOfTupleOfU8AndU32Builder struct {
+	value rkyv.Builder
+}
+
+var layoutVecOfSetOfTupleOfU8AndU32 = rkyv.Layout{
+	Name: "Vec<Set<(u8, u32)>>", Size: 8, Align: 4,
+}
+
+// Add appends an element.
+func (b VecOfSetOfTupleOfU8AndU32Builder) Add(value []rkyv.Tuple2[uint8, uint32]) {
+	e := b.value.Field(rkyv.Element)
+	if e == nil {
+		return
+	}
+	partsSetOfTupleOfU8AndU32(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutVec(w[:], at, len(value))
+		e.Unstage()
+	}
+}
+
+// Next appends an element, which is to be set.
+func (b VecOfSetOfTupleOfU8AndU32Builder) Next() SetOfTupleOfU8AndU32Builder {
+	return SetOfTupleOfU8AndU32Builder{b.value.List(rkyv.Element, rkyv.NoTag, 0, &layoutSetOfTupleOfU8AndU32)}
+}
+
+// SetOfTupleOfU8AndU32Builder writes the elements of a Set<(u8, u32)>, one after the other.
+type SetOfTupleOfU8AndU32Builder struct {
+	value rkyv.Builder
+}
+
+var layoutSetOfTupleOfU8AndU32 = rkyv.Layout{
+	Name: "Set<(u8, u32)>", Size: 8, Align: 4,
+}
+
+// Add appends an element.
+func (b SetOfTupleOfU8AndU32Builder) Add(value rkyv.Tuple2[uint8, uint32]) {
+	e := b.value.Field(rkyv.Element)
+	if e == nil {
+		return
+	}
+	if _, at, ok := e.Stage(); ok {
+		fixedTupleOfU8AndU32(e, at, &value)
+		e.Unstage()
+	}
+}
+
+// What says itself that it is not there.
+type Niches struct {
+	Small    rkyv.Option[uint8]
+	Number   rkyv.Option[uint32]
+	Signed   rkyv.Option[int64]
+	Tagged   rkyv.Option[uint32]
+	Numbers  []rkyv.Option[uint16]
+	Point    rkyv.Option[*Point]
+	Shape    rkyv.Option[*Shape]
+	Text     rkyv.Option[*string]
+	Next     rkyv.Option[*Niches]
+	Boxes    []rkyv.Option[*Pair]
+	Maybe    rkyv.Option[rkyv.Option[*uint64]]
+	Divisor  uint32
+	Divisors []uint16
+	Pair     rkyv.Tuple2[uint8, int64]
+	Array    [3]uint16
+	Boxed    *int64
+}
+
+// EncodeArchive writes x as an archive.
+func (x *Niches) EncodeArchive(e *rkyv.Encoder) {
+	if x == nil {
+		e.FailNil("Niches")
+		return
+	}
+	mark, ok := e.Enter()
+	if !ok {
+		return
+	}
+	partsNiches(e, x)
+	at, ok := e.Place(mark, 1, 112, 8)
+	if ok {
+		fixedNiches(e, at, x)
+	}
+	e.Leave(mark, at)
+}
+
+func partsNiches(e *rkyv.Encoder, x *Niches) {
+	partsNicheOfNonZeroU8(e, &x.Small)
+	partsNicheOfNonZeroU32(e, &x.Number)
+	partsNicheOfNonZeroI64(e, &x.Signed)
+	partsOptionOfNonZeroU32(e, &x.Tagged)
+	partsVecOfNicheOfNonZeroU16(e, x.Numbers)
+	partsNicheOfBoxOfPoint(e, &x.Point)
+	partsNicheOfBoxOfShape(e, &x.Shape)
+	partsNicheOfBoxOfString(e, &x.Text)
+	partsNicheOfBoxOfNiches(e, &x.Next)
+	partsVecOfNicheOfBoxOfPair(e, x.Boxes)
+	partsOptionOfNicheOfBoxOfU64(e, &x.Maybe)
+	e.NonZero(uint64(x.Divisor))
+	partsVecOfNonZeroU16(e, x.Divisors)
+	partsTupleOfNonZeroU8AndNonZeroI64(e, &x.Pair)
+	partsArray3OfNonZeroU16(e, &x.Array)
+	partsBoxOfNonZeroI64(e, x.Boxed)
+}
+
+func fixedNiches(e *rkyv.Encoder, at int, x *Niches) {
+	w := (*[112]byte)(e.Window(at, 112))
+	fixedNicheOfNonZeroU8(e, at, &x.Small)
+	fixedNicheOfNonZeroU32(e, at+4, &x.Number)
+	fixedNicheOfNonZeroI64(e, at+8, &x.Signed)
+	fixedOptionOfNonZeroU32(e, at+16, &x.Tagged)
+	e.PutVec(w[24:], at+24, len(x.Numbers))
+	fixedNicheOfBoxOfPoint(e, at+32, &x.Point)
+	fixedNicheOfBoxOfShape(e, at+36, &x.Shape)
+	fixedNicheOfBoxOfString(e, at+40, &x.Text)
+	fixedNicheOfBoxOfNiches(e, at+44, &x.Next)
+	e.PutVec(w[48:], at+48, len(x.Boxes))
+	fixedOptionOfNicheOfBoxOfU64(e, at+56, &x.Maybe)
+	rkyv.PutU32(w[64:], x.Divisor)
+	e.PutVec(w[68:], at+68, len(x.Divisors))
+	fixedTupleOfNonZeroU8AndNonZeroI64(e, at+80, &x.Pair)
+	rkyv.PutArray(w[96:], x.Array[:])
+	e.PutBox(w[104:], at+104)
+}
+
+// NichesView is Niches in an archive.
+//
+// As the reply of a call it owns the memory until Release; afterwards it must
+// not be used, nor anything that was had from it without a copy.
+type NichesView struct {
+	ref     rkyv.Ref
+	archive outrigger.Archive
+}
+
+// Small returns the field small.
+func (v NichesView) Small() rkyv.Option[uint8] {
+	return viewNicheOfNonZeroU8(v.ref)
+}
+
+// Number returns the field number.
+func (v NichesView) Number() rkyv.Option[uint32] {
+	return viewNicheOfNonZeroU32(v.ref.At(4))
+}
+
+// Signed returns the field signed.
+func (v NichesView) Signed() rkyv.Option[int64] {
+	return viewNicheOfNonZeroI64(v.ref.At(8))
+}
+
+// Tagged returns the field tagged.
+func (v NichesView) Tagged() rkyv.Option[uint32] {
+	return viewOptionOfNonZeroU32(v.ref.At(16))
+}
+
+// Numbers returns the field numbers.
+func (v NichesView) Numbers() rkyv.List[rkyv.Option[uint16]] {
+	return viewVecOfNicheOfNonZeroU16(v.ref.At(24))
+}
+
+// Point returns the field point.
+func (v NichesView) Point() rkyv.Option[PointView] {
+	return viewNicheOfBoxOfPoint(v.ref.At(32))
+}
+
+// Shape returns the field shape.
+func (v NichesView) Shape() rkyv.Option[ShapeView] {
+	return viewNicheOfBoxOfShape(v.ref.At(36))
+}
+
+// Text returns the field text.
+func (v NichesView) Text() rkyv.Option[string] {
+	return viewNicheOfBoxOfString(v.ref.At(40))
+}
+
+// TextView is Text without a copy: the archive's own memory.
+func (v NichesView) TextView() rkyv.Option[string] {
+	return aliasNicheOfBoxOfString(v.ref.At(40))
+}
+
+// Next returns the field next.
+func (v NichesView) Next() rkyv.Option[NichesView] {
+	return viewNicheOfBoxOfNiches(v.ref.At(44))
+}
+
+// Boxes returns the field boxes.
+func (v NichesView) Boxes() rkyv.List[rkyv.Option[PairView]] {
+	return viewVecOfNicheOfBoxOfPair(v.ref.At(48))
+}
+
+// Maybe returns the field maybe.
+func (v NichesView) Maybe() rkyv.Option[rkyv.Option[uint64]] {
+	return viewOptionOfNicheOfBoxOfU64(v.ref.At(56))
+}
+
+// Divisor returns the field divisor.
+func (v NichesView) Divisor() uint32 {
+	return v.ref.U32(64)
+}
+
+// Divisors returns the field divisors.
+func (v NichesView) Divisors() []uint16 {
+	return rkyv.CopySlice[uint16](v.ref, 68)
+}
+
+// DivisorsView is Divisors without a copy: the archive's own memory.
+func (v NichesView) DivisorsView() []uint16 {
+	return rkyv.SliceView[uint16](v.ref, 68)
+}
+
+// Pair returns the field pair.
+func (v NichesView) Pair() rkyv.Tuple2[uint8, int64] {
+	return viewTupleOfNonZeroU8AndNonZeroI64(v.ref.At(80))
+}
+
+// Array returns the field array.
+func (v NichesView) Array() [3]uint16 {
+	return loadArray3OfNonZeroU16(v.ref.At(96))
+}
+
+// ArrayView is Array without a copy: the archive's own memory.
+func (v NichesView) ArrayView() []uint16 {
+	return rkyv.ArrayView[uint16](v.ref, 96, 3)
+}
+
+// Boxed returns the field boxed.
+func (v NichesView) Boxed() int64 {
+	return viewBoxOfNonZeroI64(v.ref.At(104))
+}
+
+// Load returns a copy that shares no memory with the archive.
+func (v NichesView) Load() (x Niches) {
+	x.Small = loadNicheOfNonZeroU8(v.ref)
+	x.Number = loadNicheOfNonZeroU32(v.ref.At(4))
+	x.Signed = loadNicheOfNonZeroI64(v.ref.At(8))
+	x.Tagged = loadOptionOfNonZeroU32(v.ref.At(16))
+	x.Numbers = loadVecOfNicheOfNonZeroU16(v.ref.At(24))
+	x.Point = loadNicheOfBoxOfPoint(v.ref.At(32))
+	x.Shape = loadNicheOfBoxOfShape(v.ref.At(36))
+	x.Text = loadNicheOfBoxOfString(v.ref.At(40))
+	x.Next = loadNicheOfBoxOfNiches(v.ref.At(44))
+	x.Boxes = loadVecOfNicheOfBoxOfPair(v.ref.At(48))
+	x.Maybe = loadOptionOfNicheOfBoxOfU64(v.ref.At(56))
+	x.Divisor = v.ref.U32(64)
+	x.Divisors = rkyv.CopySlice[uint16](v.ref, 68)
+	x.Pair = loadTupleOfNonZeroU8AndNonZeroI64(v.ref.At(80))
+	x.Array = loadArray3OfNonZeroU16(v.ref.At(96))
+	x.Boxed = loadBoxOfNonZeroI64(v.ref.At(104))
+	return x
+}
+
+// Release gives the reply's memory back and makes v empty. It may be called again;
+// on a part of a message it only makes v empty.
+func (v *NichesView) Release() {
+	archive := v.archive
+	*v = NichesView{}
+	archive.Release()
+}
+
+// ParseNiches returns a view of an archive, which must not change any more.
+//
+// Errors: *rkyv.InvalidError if the bytes are not the archive of a Niches.
+func ParseNiches(archive []byte) (NichesView, error) {
+	archive = rkyv.Aligned(archive)
+	var c rkyv.Checker
+	at, ok := c.Root(archive, 112, 8, 64)
+	if !ok || !checkNiches(&c, at) {
+		return NichesView{}, c.Err()
+	}
+	return NichesView{ref: rkyv.NewRef(archive, at)}, nil
+}
+
+func checkNiches(c *rkyv.Checker, at int) bool {
+	return checkOptionOfNonZeroU32(c, at+16) &&
+		c.Slice(at+24, 2, 2) &&
+		checkNicheOfBoxOfPoint(c, at+32) &&
+		checkNicheOfBoxOfShape(c, at+36) &&
+		checkNicheOfBoxOfString(c, at+40) &&
+		checkNicheOfBoxOfNiches(c, at+44) &&
+		checkVecOfNicheOfBoxOfPair(c, at+48) &&
+		checkOptionOfNicheOfBoxOfU64(c, at+56) &&
+		c.NonZero(at+64, 4) &&
+		checkVecOfNonZeroU16(c, at+68) &&
+		checkTupleOfNonZeroU8AndNonZeroI64(c, at+80) &&
+		checkArray3OfNonZeroU16(c, at+96) &&
+		checkBoxOfNonZeroI64(c, at+104)
+}
+
+// BuildNiches begins the archive of a Niches, written field by field in place of
+// being encoded. Reset of e comes before, Finish after the last field.
+func BuildNiches(e *rkyv.Encoder) NichesBuilder {
+	return NichesBuilder{rkyv.Build(e, &layoutNiches)}
+}
+
+// NichesBuilder writes a Niches: all fields, in this order.
+type NichesBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutNiches = rkyv.Layout{
+	Name: "Niches", Size: 112, Align: 8,
+	Fields: []string{
+		"small",
+		"number",
+		"signed",
+		"tagged",
+		"numbers",
+		"point",
+		"shape",
+		"text",
+		"next",
+		"boxes",
+		"maybe",
+		"divisor",
+		"divisors",
+		"pair",
+		"array",
+		"boxed",
+	},
+}
+
+// SetSmall sets the field small.
+func (b NichesBuilder) SetSmall(value rkyv.Option[uint8]) {
+	e := b.value.Field(0)
+	if e == nil {
+		return
+	}
+	partsNicheOfNonZeroU8(e, &value)
+	if _, at, ok := e.Stage(); ok {
+		fixedNicheOfNonZeroU8(e, at, &value)
+		e.Unstage()
+	}
+}
+
+// SetNumber sets the field number.
+func (b NichesBuilder) SetNumber(value rkyv.Option[uint32]) {
+	e := b.value.Field(1)
+	if e == nil {
+		return
+	}
+	partsNicheOfNonZeroU32(e, &value)
+	if _, at, ok := e.Stage(); ok {
+		fixedNicheOfNonZeroU32(e, at+4, &value)
+		e.Unstage()
+	}
+}
+
+// SetSigned sets the field signed.
+func (b NichesBuilder) SetSigned(value rkyv.Option[int64]) {
+	e := b.value.Field(2)
+	if e == nil {
+		return
+	}
+	partsNicheOfNonZeroI64(e, &value)
+	if _, at, ok := e.Stage(); ok {
+		fixedNicheOfNonZeroI64(e, at+8, &value)
+		e.Unstage()
+	}
+}
+
+// SetTagged sets the field tagged.
+func (b NichesBuilder) SetTagged(value rkyv.Option[uint32]) {
+	e := b.value.Field(3)
+	if e == nil {
+		return
+	}
+	partsOptionOfNonZeroU32(e, &value)
+	if _, at, ok := e.Stage(); ok {
+		fixedOptionOfNonZeroU32(e, at+16, &value)
+		e.Unstage()
+	}
+}
+
+// SetNumbers sets the field numbers.
+func (b NichesBuilder) SetNumbers(value []rkyv.Option[uint16]) {
+	e := b.value.Field(4)
+	if e == nil {
+		return
+	}
+	partsVecOfNicheOfNonZeroU16(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutVec(w[24:], at+24, len(value))
+		e.Unstage()
+	}
+}
+
+// BeginNumbers begins the field numbers, to write it in place.
+func (b NichesBuilder) BeginNumbers() VecOfNicheOfNonZeroU16Builder {
+	return VecOfNicheOfNonZeroU16Builder{b.value.List(4, rkyv.NoTag, 24, &layoutVecOfNicheOfNonZeroU16)}
+}
+
+// SetPoint sets the field point.
+func (b NichesBuilder) SetPoint(value rkyv.Option[*Point]) {
+	e := b.value.Field(5)
+	if e == nil {
+		return
+	}
+	partsNicheOfBoxOfPoint(e, &value)
+	if _, at, ok := e.Stage(); ok {
+		fixedNicheOfBoxOfPoint(e, at+32, &value)
+		e.Unstage()
+	}
+}
+
+// SetShape sets the field shape.
+func (b NichesBuilder) SetShape(value rkyv.Option[*Shape]) {
+	e := b.value.Field(6)
+	if e == nil {
+		return
+	}
+	partsNicheOfBoxOfShape(e, &value)
+	if _, at, ok := e.Stage(); ok {
+		fixedNicheOfBoxOfShape(e, at+36, &value)
+		e.Unstage()
+	}
+}
+
+// SetText sets the field text.
+func (b NichesBuilder) SetText(value rkyv.Option[*string]) {
+	e := b.value.Field(7)
+	if e == nil {
+		return
+	}
+	partsNicheOfBoxOfString(e, &value)
+	if _, at, ok := e.Stage(); ok {
+		fixedNicheOfBoxOfString(e, at+40, &value)
+		e.Unstage()
+	}
+}
+
+// SetNext sets the field next.
+func (b NichesBuilder) SetNext(value rkyv.Option[*Niches]) {
+	e := b.value.Field(8)
+	if e == nil {
+		return
+	}
+	partsNicheOfBoxOfNiches(e, &value)
+	if _, at, ok := e.Stage(); ok {
+		fixedNicheOfBoxOfNiches(e, at+44, &value)
+		e.Unstage()
+	}
+}
+
+// SetBoxes sets the field boxes.
+func (b NichesBuilder) SetBoxes(value []rkyv.Option[*Pair]) {
+	e := b.value.Field(9)
+	if e == nil {
+		return
+	}
+	partsVecOfNicheOfBoxOfPair(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutVec(w[48:], at+48, len(value))
+		e.Unstage()
+	}
+}
+
+// BeginBoxes begins the field boxes, to write it in place.
+func (b NichesBuilder) BeginBoxes() VecOfNicheOfBoxOfPairBuilder {
+	return VecOfNicheOfBoxOfPairBuilder{b.value.List(9, rkyv.NoTag, 48, &layoutVecOfNicheOfBoxOfPair)}
+}
+
+// SetMaybe sets the field maybe.
+func (b NichesBuilder) SetMaybe(value rkyv.Option[rkyv.Option[*uint64]]) {
+	e := b.value.Field(10)
+	if e == nil {
+		return
+	}
+	partsOptionOfNicheOfBoxOfU64(e, &value)
+	if _, at, ok := e.Stage(); ok {
+		fixedOptionOfNicheOfBoxOfU64(e, at+56, &value)
+		e.Unstage()
+	}
+}
+
+// SetDivisor sets the field divisor.
+func (b NichesBuilder) SetDivisor(value uint32) {
+	e := b.value.Field(11)
+	if e == nil {
+		return
+	}
+	e.NonZero(uint64(value))
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutU32(w[64:], value)
+		e.Unstage()
+	}
+}
+
+// SetDivisors sets the field divisors.
+func (b NichesBuilder) SetDivisors(value []uint16) {
+	e := b.value.Field(12)
+	if e == nil {
+		return
+	}
+	partsVecOfNonZeroU16(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutVec(w[68:], at+68, len(value))
+		e.Unstage()
+	}
+}
+
+// SetPair sets the field pair.
+func (b NichesBuilder) SetPair(value rkyv.Tuple2[uint8, int64]) {
+	e := b.value.Field(13)
+	if e == nil {
+		return
+	}
+	partsTupleOfNonZeroU8AndNonZeroI64(e, &value)
+	if _, at, ok := e.Stage(); ok {
+		fixedTupleOfNonZeroU8AndNonZeroI64(e, at+80, &value)
+		e.Unstage()
+	}
+}
+
+// SetArray sets the field array.
+func (b NichesBuilder) SetArray(value [3]uint16) {
+	e := b.value.Field(14)
+	if e == nil {
+		return
+	}
+	partsArray3OfNonZeroU16(e, &value)
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutArray(w[96:], value[:])
+		e.Unstage()
+	}
+}
+
+// SetBoxed sets the field boxed.
+func (b NichesBuilder) SetBoxed(value *int64) {
+	e := b.value.Field(15)
+	if e == nil {
+		return
+	}
+	partsBoxOfNonZeroI64(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutBox(w[104:], at+104)
+		e.Unstage()
+	}
+}
+
+// VecOfNicheOfNonZeroU16Builder writes the elements of a Vec<Option<NonZeroU16>>, one after the other.
+type VecOfNicheOfNonZeroU16Builder struct {
+	value rkyv.Builder
+}
+
+var layoutVecOfNicheOfNonZeroU16 = rkyv.Layout{
+	Name: "Vec<Option<NonZeroU16>>", Size: 2, Align: 2,
+}
+
+// Add appends an element.
+func (b VecOfNicheOfNonZeroU16Builder) Add(value rkyv.Option[uint16]) {
+	e := b.value.Field(rkyv.Element)
+	if e == nil {
+		return
+	}
+	partsNicheOfNonZeroU16(e, &value)
+	if _, at, ok := e.Stage(); ok {
+		fixedNicheOfNonZeroU16(e, at, &value)
+		e.Unstage()
+	}
+}
+
+// VecOfNicheOfBoxOfPairBuilder writes the elements of a Vec<Option<Box<Pair>>>, one after the other.
+type VecOfNicheOfBoxOfPairBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutVecOfNicheOfBoxOfPair = rkyv.Layout{
+	Name: "Vec<Option<Box<Pair>>>", Size: 4, Align: 4,
+}
+
+// Add appends an element.
+func (b VecOfNicheOfBoxOfPairBuilder) Add(value rkyv.Option[*Pair]) {
+	e := b.value.Field(rkyv.Element)
+	if e == nil {
+		return
+	}
+	partsNicheOfBoxOfPair(e, &value)
+	if _, at, ok := e.Stage(); ok {
+		fixedNicheOfBoxOfPair(e, at, &value)
+		e.Unstage()
+	}
+}
+
+// Ids of 16 bytes.
+type IDs struct {
+	Flag  uint8
+	ID    [16]byte
+	More  [][16]byte
+	Maybe rkyv.Option[[16]byte]
+	Users []rkyv.Entry[[16]byte, string]
+}
+
+// EncodeArchive writes x as an archive.
+func (x *IDs) EncodeArchive(e *rkyv.Encoder) {
+	if x == nil {
+		e.FailNil("IDs")
+		return
+	}
+	mark, ok := e.Enter()
+	if !ok {
+		return
+	}
+	partsIDs(e, x)
+	at, ok := e.Place(mark, 1, 56, 4)
+	if ok {
+		fixedIDs(e, at, x)
+	}
+	e.Leave(mark, at)
+}
+
+func partsIDs(e *rkyv.Encoder, x *IDs) {
+	partsVecOfArray16OfU8(e, x.More)
+	partsMapOfArray16OfU8ToString(e, x.Users)
+}
+
+func fixedIDs(e *rkyv.Encoder, at int, x *IDs) {
+	w := (*[56]byte)(e.Window(at, 56))
+	rkyv.PutU8(w[:], x.Flag)
+	rkyv.PutArray(w[1:], x.ID[:])
+	e.PutVec(w[20:], at+20, len(x.More))
+	fixedOptionOfArray16OfU8(e, at+28, &x.Maybe)
+	e.PutVec(w[48:], at+48, len(x.Users))
+}
+
+// IDsView is IDs in an archive.
+//
+// As the reply of a call it owns the memory until Release; afterwards it must
+// not be used, nor anything that was had from it without a copy.
+type IDsView struct {
+	ref     rkyv.Ref
+	archive outrigger.Archive
+}
+
+// Flag returns the field flag.
+func (v IDsView) Flag() uint8 {
+	return v.ref.U8(0)
+}
+
+// ID returns the field id.
+func (v IDsView) ID() [16]byte {
+	return loadArray16OfU8(v.ref.At(1))
+}
+
+// IDView is ID without a copy: the archive's own memory.
+func (v IDsView) IDView() []byte {
+	return rkyv.ArrayView[byte](v.ref, 1, 16)
+}
+
+// More returns the field more.
+func (v IDsView) More() rkyv.List[[16]byte] {
+	return viewVecOfArray16OfU8(v.ref.At(20))
+}
+
+// Maybe returns the field maybe.
+func (v IDsView) Maybe() rkyv.Option[[16]byte] {
+	return viewOptionOfArray16OfU8(v.ref.At(28))
+}
+
+// Users returns the field users.
+func (v IDsView) Users() rkyv.Map[[16]byte, string] {
+	return viewMapOfArray16OfU8ToString(v.ref.At(48))
+}
+
+// UsersView is Users without a copy: the archive's own memory.
+func (v IDsView) UsersView() rkyv.Map[[16]byte, string] {
+	return aliasMapOfArray16OfU8ToString(v.ref.At(48))
+}
+
+// Load returns a copy that shares no memory with the archive.
+func (v IDsView) Load() (x IDs) {
+	x.Flag = v.ref.U8(0)
+	x.ID = loadArray16OfU8(v.ref.At(1))
+	x.More = loadVecOfArray16OfU8(v.ref.At(20))
+	x.Maybe = loadOptionOfArray16OfU8(v.ref.At(28))
+	x.Users = loadMapOfArray16OfU8ToString(v.ref.At(48))
+	return x
+}
+
+// Release gives the reply's memory back and makes v empty. It may be called again;
+// on a part of a message it only makes v empty.
+func (v *IDsView) Release() {
+	archive := v.archive
+	*v = IDsView{}
+	archive.Release()
+}
+
+// ParseIDs returns a view of an archive, which must not change any more.
+//
+// Errors: *rkyv.InvalidError if the bytes are not the archive of a IDs.
+func ParseIDs(archive []byte) (IDsView, error) {
+	archive = rkyv.Aligned(archive)
+	var c rkyv.Checker
+	at, ok := c.Root(archive, 56, 4, 4)
+	if !ok || !checkIDs(&c, at) {
+		return IDsView{}, c.Err()
+	}
+	return IDsView{ref: rkyv.NewRef(archive, at)}, nil
+}
+
+func checkIDs(c *rkyv.Checker, at int) bool {
+	return c.Slice(at+20, 16, 1) &&
+		c.Option(at+28) &&
+		checkMapOfArray16OfU8ToString(c, at+48)
+}
+
+// BuildIDs begins the archive of a IDs, written field by field in place of
+// being encoded. Reset of e comes before, Finish after the last field.
+func BuildIDs(e *rkyv.Encoder) IDsBuilder {
+	return IDsBuilder{rkyv.Build(e, &layoutIDs)}
+}
+
+// IDsBuilder writes a IDs: all fields, in this order.
+type IDsBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutIDs = rkyv.Layout{
+	Name: "IDs", Size: 56, Align: 4,
+	Fields: []string{
+		"flag",
+		"id",
+		"more",
+		"maybe",
+		"users",
+	},
+}
+
+// SetFlag sets the field flag.
+func (b IDsBuilder) SetFlag(value uint8) {
+	e := b.value.Field(0)
+	if e == nil {
+		return
+	}
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutU8(w[:], value)
+		e.Unstage()
+	}
+}
+
+// SetID sets the field id.
+func (b IDsBuilder) SetID(value [16]byte) {
+	e := b.value.Field(1)
+	if e == nil {
+		return
+	}
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutArray(w[1:], value[:])
+		e.Unstage()
+	}
+}
+
+// SetMore sets the field more.
+func (b IDsBuilder) SetMore(value [][16]byte) {
+	e := b.value.Field(2)
+	if e == nil {
+		return
+	}
+	partsVecOfArray16OfU8(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutVec(w[20:], at+20, len(value))
+		e.Unstage()
+	}
+}
+
+// BeginMore begins the field more, to write it in place.
+func (b IDsBuilder) BeginMore() VecOfArray16OfU8Builder {
+	return VecOfArray16OfU8Builder{b.value.List(2, rkyv.NoTag, 20, &layoutVecOfArray16OfU8)}
+}
+
+// SetMaybe sets the field maybe.
+func (b IDsBuilder) SetMaybe(value rkyv.Option[[16]byte]) {
+	e := b.value.Field(3)
+	if e == nil {
+		return
+	}
+	if _, at, ok := e.Stage(); ok {
+		fixedOptionOfArray16OfU8(e, at+28, &value)
+		e.Unstage()
+	}
+}
+
+// SetUsers sets the field users.
+func (b IDsBuilder) SetUsers(value []rkyv.Entry[[16]byte, string]) {
+	e := b.value.Field(4)
+	if e == nil {
+		return
+	}
+	partsMapOfArray16OfU8ToString(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutVec(w[48:], at+48, len(value))
+		e.Unstage()
+	}
+}
+
+// BeginUsers begins the field users, to write it in place.
+func (b IDsBuilder) BeginUsers() MapOfArray16OfU8ToStringBuilder {
+	return MapOfArray16OfU8ToStringBuilder{b.value.List(4, rkyv.NoTag, 48, &layoutMapOfArray16OfU8ToString)}
+}
+
+// VecOfArray16OfU8Builder writes the elements of a Vec<[u8; 16]>, one after the other.
+type VecOfArray16OfU8Builder struct {
+	value rkyv.Builder
+}
+
+var layoutVecOfArray16OfU8 = rkyv.Layout{
+	Name: "Vec<[u8; 16]>", Size: 16, Align: 1,
+}
+
+// Add appends an element.
+func (b VecOfArray16OfU8Builder) Add(value [16]byte) {
+	e := b.value.Field(rkyv.Element)
+	if e == nil {
+		return
+	}
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutArray(w[:], value[:])
+		e.Unstage()
+	}
+}
+
+// MapOfArray16OfU8ToStringBuilder writes the elements of a Map<[u8; 16], String>, one after the other.
+type MapOfArray16OfU8ToStringBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutMapOfArray16OfU8ToString = rkyv.Layout{
+	Name: "Map<[u8; 16], String>", Size: 24, Align: 4,
+}
+
+// Add appends an element.
+func (b MapOfArray16OfU8ToStringBuilder) Add(value rkyv.Entry[[16]byte, string]) {
+	e := b.value.Field(rkyv.Element)
+	if e == nil {
+		return
+	}
+	partsEntryOfArray16OfU8ToString(e, &value)
+	if _, at, ok := e.Stage(); ok {
+		fixedEntryOfArray16OfU8ToString(e, at, &value)
+		e.Unstage()
+	}
+}
+
+// Next appends an element, which is to be set.
+func (b MapOfArray16OfU8ToStringBuilder) Next() EntryOfArray16OfU8ToStringBuilder {
+	return EntryOfArray16OfU8ToStringBuilder{b.value.Inline(rkyv.Element, rkyv.NoTag, 0, &layoutEntryOfArray16OfU8ToString)}
+}
+
+// EntryOfArray16OfU8ToStringBuilder writes a EntryOfArray16OfU8ToString: all fields, in this order.
+type EntryOfArray16OfU8ToStringBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutEntryOfArray16OfU8ToString = rkyv.Layout{
+	Name: "Entry<[u8; 16], String>", Size: 24, Align: 4,
+	Fields: []string{
+		"key",
+		"value",
+	},
+}
+
+// SetKey sets the field key.
+func (b EntryOfArray16OfU8ToStringBuilder) SetKey(value [16]byte) {
+	e := b.value.Field(0)
+	if e == nil {
+		return
+	}
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutArray(w[:], value[:])
+		e.Unstage()
+	}
+}
+
+// SetValue sets the field value.
+func (b EntryOfArray16OfU8ToStringBuilder) SetValue(value string) {
+	e := b.value.Field(1)
+	if e == nil {
+		return
+	}
+	e.String(value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutString(w[16:], at+16, value)
+		e.Unstage()
+	}
+}
+
+// Messages with parameters.
+type Shelf struct {
+	Items   PageOfItem
+	Numbers PageOfU32
+	Lists   PageOfVecOfPoint
+	Pages   PageOfPageOfBool
+	Nothing Unit
+}
+
+// EncodeArchive writes x as an archive.
+func (x *Shelf) EncodeArchive(e *rkyv.Encoder) {
+	if x == nil {
+		e.FailNil("Shelf")
+		return
+	}
+	mark, ok := e.Enter()
+	if !ok {
+		return
+	}
+	partsShelf(e, x)
+	at, ok := e.Place(mark, 1, 96, 8)
+	if ok {
+		fixedShelf(e, at, x)
+	}
+	e.Leave(mark, at)
+}
+
+func partsShelf(e *rkyv.Encoder, x *Shelf) {
+	partsPageOfItem(e, &x.Items)
+	partsPageOfU32(e, &x.Numbers)
+	partsPageOfVecOfPoint(e, &x.Lists)
+	partsPageOfPageOfBool(e, &x.Pages)
+}
+
+func fixedShelf(e *rkyv.Encoder, at int, x *Shelf) {
+	fixedPageOfItem(e, at, &x.Items)
+	fixedPageOfU32(e, at+24, &x.Numbers)
+	fixedPageOfVecOfPoint(e, at+48, &x.Lists)
+	fixedPageOfPageOfBool(e, at+72, &x.Pages)
+}
+
+// ShelfView is Shelf in an archive.
+//
+// As the reply of a call it owns the memory until Release; afterwards it must
+// not be used, nor anything that was had from it without a copy.
+type ShelfView struct {
+	ref     rkyv.Ref
+	archive outrigger.Archive
+}
+
+// Items returns the field items.
+func (v ShelfView) Items() PageOfItemView {
+	return PageOfItemView{ref: v.ref}
+}
+
+// Numbers returns the field numbers.
+func (v ShelfView) Numbers() PageOfU32View {
+	return PageOfU32View{ref: v.ref.At(24)}
+}
+
+// Lists returns the field lists.
+func (v ShelfView) Lists() PageOfVecOfPointView {
+	return PageOfVecOfPointView{ref: v.ref.At(48)}
+}
+
+// Pages returns the field pages.
+func (v ShelfView) Pages() PageOfPageOfBoolView {
+	return PageOfPageOfBoolView{ref: v.ref.At(72)}
+}
+
+// Nothing returns the field nothing.
+func (v ShelfView) Nothing() UnitView {
+	return UnitView{ref: v.ref.At(96)}
+}
+
+// Load returns a copy that shares no memory with the archive.
+func (v ShelfView) Load() (x Shelf) {
+	x.Items = PageOfItemView{ref: v.ref}.Load()
+	x.Numbers = PageOfU32View{ref: v.ref.At(24)}.Load()
+	x.Lists = PageOfVecOfPointView{ref: v.ref.At(48)}.Load()
+	x.Pages = PageOfPageOfBoolView{ref: v.ref.At(72)}.Load()
+	x.Nothing = UnitView{ref: v.ref.At(96)}.Load()
+	return x
+}
+
+// Release gives the reply's memory back and makes v empty. It may be called again;
+// on a part of a message it only makes v empty.
+func (v *ShelfView) Release() {
+	archive := v.archive
+	*v = ShelfView{}
+	archive.Release()
+}
+
+// ParseShelf returns a view of an archive, which must not change any more.
+//
+// Errors: *rkyv.InvalidError if the bytes are not the archive of a Shelf.
+func ParseShelf(archive []byte) (ShelfView, error) {
+	archive = rkyv.Aligned(archive)
+	var c rkyv.Checker
+	at, ok := c.Root(archive, 96, 8, 4)
+	if !ok || !checkShelf(&c, at) {
+		return ShelfView{}, c.Err()
+	}
+	return ShelfView{ref: rkyv.NewRef(archive, at)}, nil
+}
+
+func checkShelf(c *rkyv.Checker, at int) bool {
+	return checkPageOfItem(c, at) &&
+		checkPageOfU32(c, at+24) &&
+		checkPageOfVecOfPoint(c, at+48) &&
+		checkPageOfPageOfBool(c, at+72)
+}
+
+// BuildShelf begins the archive of a Shelf, written field by field in place of
+// being encoded. Reset of e comes before, Finish after the last field.
+func BuildShelf(e *rkyv.Encoder) ShelfBuilder {
+	return ShelfBuilder{rkyv.Build(e, &layoutShelf)}
+}
+
+// ShelfBuilder writes a Shelf: all fields, in this order.
+type ShelfBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutShelf = rkyv.Layout{
+	Name: "Shelf", Size: 96, Align: 8,
+	Fields: []string{
+		"items",
+		"numbers",
+		"lists",
+		"pages",
+		"nothing",
+	},
+}
+
+// SetItems sets the field items.
+func (b ShelfBuilder) SetItems(value PageOfItem) {
+	e := b.value.Field(0)
+	if e == nil {
+		return
+	}
+	partsPageOfItem(e, &value)
+	if _, at, ok := e.Stage(); ok {
+		fixedPageOfItem(e, at, &value)
+		e.Unstage()
+	}
+}
+
+// BeginItems begins the field items, to write it in place.
+func (b ShelfBuilder) BeginItems() PageOfItemBuilder {
+	return PageOfItemBuilder{b.value.Inline(0, rkyv.NoTag, 0, &layoutPageOfItem)}
+}
+
+// SetNumbers sets the field numbers.
+func (b ShelfBuilder) SetNumbers(value PageOfU32) {
+	e := b.value.Field(1)
+	if e == nil {
+		return
+	}
+	partsPageOfU32(e, &value)
+	if _, at, ok := e.Stage(); ok {
+		fixedPageOfU32(e, at+24, &value)
+		e.Unstage()
+	}
+}
+
+// BeginNumbers begins the field numbers, to write it in place.
+func (b ShelfBuilder) BeginNumbers() PageOfU32Builder {
+	return PageOfU32Builder{b.value.Inline(1, rkyv.NoTag, 24, &layoutPageOfU32)}
+}
+
+// SetLists sets the field lists.
+func (b ShelfBuilder) SetLists(value PageOfVecOfPoint) {
+	e := b.value.Field(2)
+	if e == nil {
+		return
+	}
+	partsPageOfVecOfPoint(e, &value)
+	if _, at, ok := e.Stage(); ok {
+		fixedPageOfVecOfPoint(e, at+48, &value)
+		e.Unstage()
+	}
+}
+
+// BeginLists begins the field lists, to write it in place.
+func (b ShelfBuilder) BeginLists() PageOfVecOfPointBuilder {
+	return PageOfVecOfPointBuilder{b.value.Inline(2, rkyv.NoTag, 48, &layoutPageOfVecOfPoint)}
+}
+
+// SetPages sets the field pages.
+func (b ShelfBuilder) SetPages(value PageOfPageOfBool) {
+	e := b.value.Field(3)
+	if e == nil {
+		return
+	}
+	partsPageOfPageOfBool(e, &value)
+	if _, at, ok := e.Stage(); ok {
+		fixedPageOfPageOfBool(e, at+72, &value)
+		e.Unstage()
+	}
+}
+
+// BeginPages begins the field pages, to write it in place.
+func (b ShelfBuilder) BeginPages() PageOfPageOfBoolBuilder {
+	return PageOfPageOfBoolBuilder{b.value.Inline(3, rkyv.NoTag, 72, &layoutPageOfPageOfBool)}
+}
+
+// SetNothing sets the field nothing.
+func (b ShelfBuilder) SetNothing(_ Unit) {
+	b.value.Field(4)
+}
+
+// PageOfItem is the message fixture::Page.
+type PageOfItem struct {
+	Items []Item
+	Last  rkyv.Option[*Item]
+	Total uint64
+}
+
+// EncodeArchive writes x as an archive.
+func (x *PageOfItem) EncodeArchive(e *rkyv.Encoder) {
+	if x == nil {
+		e.FailNil("PageOfItem")
+		return
+	}
+	mark, ok := e.Enter()
+	if !ok {
+		return
+	}
+	partsPageOfItem(e, x)
+	at, ok := e.Place(mark, 1, 24, 8)
+	if ok {
+		fixedPageOfItem(e, at, x)
+	}
+	e.Leave(mark, at)
+}
+
+func partsPageOfItem(e *rkyv.Encoder, x *PageOfItem) {
+	partsVecOfItem(e, x.Items)
+	partsOptionOfBoxOfItem(e, &x.Last)
+}
+
+func fixedPageOfItem(e *rkyv.Encoder, at int, x *PageOfItem) {
+	w := (*[24]byte)(e.Window(at, 24))
+	e.PutVec(w[:], at, len(x.Items))
+	fixedOptionOfBoxOfItem(e, at+8, &x.Last)
+	rkyv.PutU64(w[16:], x.Total)
+}
+
+// PageOfItemView is PageOfItem in an archive.
+type PageOfItemView struct {
+	ref rkyv.Ref
+}
+
+// Items returns the field items.
+func (v PageOfItemView) Items() rkyv.List[ItemView] {
+	return viewVecOfItem(v.ref)
+}
+
+// Last returns the field last.
+func (v PageOfItemView) Last() rkyv.Option[ItemView] {
+	return viewOptionOfBoxOfItem(v.ref.At(8))
+}
+
+// Total returns the field total.
+func (v PageOfItemView) Total() uint64 {
+	return v.ref.U64(16)
+}
+
+// Load returns a copy that shares no memory with the archive.
+func (v PageOfItemView) Load() (x PageOfItem) {
+	x.Items = loadVecOfItem(v.ref)
+	x.Last = loadOptionOfBoxOfItem(v.ref.At(8))
+	x.Total = v.ref.U64(16)
+	return x
+}
+
+// ParsePageOfItem returns a view of an archive, which must not change any more.
+//
+// Errors: *rkyv.InvalidError if the bytes are not the archive of a PageOfItem.
+func ParsePageOfItem(archive []byte) (PageOfItemView, error) {
+	archive = rkyv.Aligned(archive)
+	var c rkyv.Checker
+	at, ok := c.Root(archive, 24, 8, 4)
+	if !ok || !checkPageOfItem(&c, at) {
+		return PageOfItemView{}, c.Err()
+	}
+	return PageOfItemView{ref: rkyv.NewRef(archive, at)}, nil
+}
+
+func checkPageOfItem(c *rkyv.Checker, at int) bool {
+	return checkVecOfItem(c, at) &&
+		checkOptionOfBoxOfItem(c, at+8)
+}
+
+// BuildPageOfItem begins the archive of a PageOfItem, written field by field in place of
+// being encoded. Reset of e comes before, Finish after the last field.
+func BuildPageOfItem(e *rkyv.Encoder) PageOfItemBuilder {
+	return PageOfItemBuilder{rkyv.Build(e, &layoutPageOfItem)}
+}
+
+// PageOfItemBuilder writes a PageOfItem: all fields, in this order.
+type PageOfItemBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutPageOfItem = rkyv.Layout{
+	Name: "PageOfItem", Size: 24, Align: 8,
+	Fields: []string{
+		"items",
+		"last",
+		"total",
+	},
+}
+
+// SetItems sets the field items.
+func (b PageOfItemBuilder) SetItems(value []Item) {
+	e := b.value.Field(0)
+	if e == nil {
+		return
+	}
+	partsVecOfItem(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutVec(w[:], at, len(value))
+		e.Unstage()
+	}
+}
+
+// BeginItems begins the field items, to write it in place.
+func (b PageOfItemBuilder) BeginItems() VecOfItemBuilder {
+	return VecOfItemBuilder{b.value.List(0, rkyv.NoTag, 0, &layoutVecOfItem)}
+}
+
+// SetLast sets the field last.
+func (b PageOfItemBuilder) SetLast(value rkyv.Option[*Item]) {
+	e := b.value.Field(1)
+	if e == nil {
+		return
+	}
+	partsOptionOfBoxOfItem(e, &value)
+	if _, at, ok := e.Stage(); ok {
+		fixedOptionOfBoxOfItem(e, at+8, &value)
+		e.Unstage()
+	}
+}
+
+// BeginLast begins the field last, to write it in place.
+func (b PageOfItemBuilder) BeginLast() ItemBuilder {
+	return ItemBuilder{b.value.Box(1, 8, 12, &layoutItem)}
+}
+
+// SetTotal sets the field total.
+func (b PageOfItemBuilder) SetTotal(value uint64) {
+	e := b.value.Field(2)
+	if e == nil {
+		return
+	}
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutU64(w[16:], value)
+		e.Unstage()
+	}
+}
+
+// PageOfU32 is the message fixture::Page.
+type PageOfU32 struct {
+	Items []uint32
+	Last  rkyv.Option[*uint32]
+	Total uint64
+}
+
+// EncodeArchive writes x as an archive.
+func (x *PageOfU32) EncodeArchive(e *rkyv.Encoder) {
+	if x == nil {
+		e.FailNil("PageOfU32")
+		return
+	}
+	mark, ok := e.Enter()
+	if !ok {
+		return
+	}
+	partsPageOfU32(e, x)
+	at, ok := e.Place(mark, 1, 24, 8)
+	if ok {
+		fixedPageOfU32(e, at, x)
+	}
+	e.Leave(mark, at)
+}
+
+func partsPageOfU32(e *rkyv.Encoder, x *PageOfU32) {
+	rkyv.EncodeSlice(e, x.Items)
+	partsOptionOfBoxOfU32(e, &x.Last)
+}
+
+func fixedPageOfU32(e *rkyv.Encoder, at int, x *PageOfU32) {
+	w := (*[24]byte)(e.Window(at, 24))
+	e.PutVec(w[:], at, len(x.Items))
+	fixedOptionOfBoxOfU32(e, at+8, &x.Last)
+	rkyv.PutU64(w[16:], x.Total)
+}
+
+// PageOfU32View is PageOfU32 in an archive.
+type PageOfU32View struct {
+	ref rkyv.Ref
+}
+
+// Items returns the field items.
+func (v PageOfU32View) Items() []uint32 {
+	return rkyv.CopySlice[uint32](v.ref, 0)
+}
+
+// ItemsView is Items without a copy: the archive's own memory.
+func (v PageOfU32View) ItemsView() []uint32 {
+	return rkyv.SliceView[uint32](v.ref, 0)
+}
+
+// Last returns the field last.
+func (v PageOfU32View) Last() rkyv.Option[uint32] {
+	return viewOptionOfBoxOfU32(v.ref.At(8))
+}
+
+// Total returns the field total.
+func (v PageOfU32View) Total() uint64 {
+	return v.ref.U64(16)
+}
+
+// Load returns a copy that shares no memory with the archive.
+func (v PageOfU32View) Load() (x PageOfU32) {
+	x.Items = rkyv.CopySlice[uint32](v.ref, 0)
+	x.Last = loadOptionOfBoxOfU32(v.ref.At(8))
+	x.Total = v.ref.U64(16)
+	return x
+}
+
+// ParsePageOfU32 returns a view of an archive, which must not change any more.
+//
+// Errors: *rkyv.InvalidError if the bytes are not the archive of a PageOfU32.
+func ParsePageOfU32(archive []byte) (PageOfU32View, error) {
+	archive = rkyv.Aligned(archive)
+	var c rkyv.Checker
+	at, ok := c.Root(archive, 24, 8, 3)
+	if !ok || !checkPageOfU32(&c, at) {
+		return PageOfU32View{}, c.Err()
+	}
+	return PageOfU32View{ref: rkyv.NewRef(archive, at)}, nil
+}
+
+func checkPageOfU32(c *rkyv.Checker, at int) bool {
+	return c.Slice(at, 4, 4) &&
+		checkOptionOfBoxOfU32(c, at+8)
+}
+
+// BuildPageOfU32 begins the archive of a PageOfU32, written field by field in place of
+// being encoded. Reset of e comes before, Finish after the last field.
+func BuildPageOfU32(e *rkyv.Encoder) PageOfU32Builder {
+	return PageOfU32Builder{rkyv.Build(e, &layoutPageOfU32)}
+}
+
+// PageOfU32Builder writes a PageOfU32: all fields, in this order.
+type PageOfU32Builder struct {
+	value rkyv.Builder
+}
+
+var layoutPageOfU32 = rkyv.Layout{
+	Name: "PageOfU32", Size: 24, Align: 8,
+	Fields: []string{
+		"items",
+		"last",
+		"total",
+	},
+}
+
+// SetItems sets the field items.
+func (b PageOfU32Builder) SetItems(value []uint32) {
+	e := b.value.Field(0)
+	if e == nil {
+		return
+	}
+	rkyv.EncodeSlice(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutVec(w[:], at, len(value))
+		e.Unstage()
+	}
+}
+
+// SetLast sets the field last.
+func (b PageOfU32Builder) SetLast(value rkyv.Option[*uint32]) {
+	e := b.value.Field(1)
+	if e == nil {
+		return
+	}
+	partsOptionOfBoxOfU32(e, &value)
+	if _, at, ok := e.Stage(); ok {
+		fixedOptionOfBoxOfU32(e, at+8, &value)
+		e.Unstage()
+	}
+}
+
+// SetTotal sets the field total.
+func (b PageOfU32Builder) SetTotal(value uint64) {
+	e := b.value.Field(2)
+	if e == nil {
+		return
+	}
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutU64(w[16:], value)
+		e.Unstage()
+	}
+}
+
+// PageOfVecOfPoint is the message fixture::Page.
+type PageOfVecOfPoint struct {
+	Items [][]Point
+	Last  rkyv.Option[*[]Point]
+	Total uint64
+}
+
+// EncodeArchive writes x as an archive.
+func (x *PageOfVecOfPoint) EncodeArchive(e *rkyv.Encoder) {
+	if x == nil {
+		e.FailNil("PageOfVecOfPoint")
+		return
+	}
+	mark, ok := e.Enter()
+	if !ok {
+		return
+	}
+	partsPageOfVecOfPoint(e, x)
+	at, ok := e.Place(mark, 1, 24, 8)
+	if ok {
+		fixedPageOfVecOfPoint(e, at, x)
+	}
+	e.Leave(mark, at)
+}
+
+func partsPageOfVecOfPoint(e *rkyv.Encoder, x *PageOfVecOfPoint) {
+	partsVecOfVecOfPoint(e, x.Items)
+	partsOptionOfBoxOfVecOfPoint(e, &x.Last)
+}
+
+func fixedPageOfVecOfPoint(e *rkyv.Encoder, at int, x *PageOfVecOfPoint) {
+	w := (*[24]byte)(e.Window(at, 24))
+	e.PutVec(w[:], at, len(x.Items))
+	fixedOptionOfBoxOfVecOfPoint(e, at+8, &x.Last)
+	rkyv.PutU64(w[16:], x.Total)
+}
+
+// PageOfVecOfPointView is PageOfVecOfPoint in an archive.
+type PageOfVecOfPointView struct {
+	ref rkyv.Ref
+}
+
+// Items returns the field items.
+func (v PageOfVecOfPointView) Items() rkyv.List[rkyv.List[PointView]] {
+	return viewVecOfVecOfPoint(v.ref)
+}
+
+// Last returns the field last.
+func (v PageOfVecOfPointView) Last() rkyv.Option[rkyv.List[PointView]] {
+	return viewOptionOfBoxOfVecOfPoint(v.ref.At(8))
+}
+
+// Total returns the field total.
+func (v PageOfVecOfPointView) Total() uint64 {
+	return v.ref.U64(16)
+}
+
+// Load returns a copy that shares no memory with the archive.
+func (v PageOfVecOfPointView) Load() (x PageOfVecOfPoint) {
+	x.Items = loadVecOfVecOfPoint(v.ref)
+	x.Last = loadOptionOfBoxOfVecOfPoint(v.ref.At(8))
+	x.Total = v.ref.U64(16)
+	return x
+}
+
+// ParsePageOfVecOfPoint returns a view of an archive, which must not change any more.
+//
+// Errors: *rkyv.InvalidError if the bytes are not the archive of a PageOfVecOfPoint.
+func ParsePageOfVecOfPoint(archive []byte) (PageOfVecOfPointView, error) {
+	archive = rkyv.Aligned(archive)
+	var c rkyv.Checker
+	at, ok := c.Root(archive, 24, 8, 4)
+	if !ok || !checkPageOfVecOfPoint(&c, at) {
+		return PageOfVecOfPointView{}, c.Err()
+	}
+	return PageOfVecOfPointView{ref: rkyv.NewRef(archive, at)}, nil
+}
+
+func checkPageOfVecOfPoint(c *rkyv.Checker, at int) bool {
+	return checkVecOfVecOfPoint(c, at) &&
+		checkOptionOfBoxOfVecOfPoint(c, at+8)
+}
+
+// BuildPageOfVecOfPoint begins the archive of a PageOfVecOfPoint, written field by field in place of
+// being encoded. Reset of e comes before, Finish after the last field.
+func BuildPageOfVecOfPoint(e *rkyv.Encoder) PageOfVecOfPointBuilder {
+	return PageOfVecOfPointBuilder{rkyv.Build(e, &layoutPageOfVecOfPoint)}
+}
+
+// PageOfVecOfPointBuilder writes a PageOfVecOfPoint: all fields, in this order.
+type PageOfVecOfPointBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutPageOfVecOfPoint = rkyv.Layout{
+	Name: "PageOfVecOfPoint", Size: 24, Align: 8,
+	Fields: []string{
+		"items",
+		"last",
+		"total",
+	},
+}
+
+// SetItems sets the field items.
+func (b PageOfVecOfPointBuilder) SetItems(value [][]Point) {
+	e := b.value.Field(0)
+	if e == nil {
+		return
+	}
+	partsVecOfVecOfPoint(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutVec(w[:], at, len(value))
+		e.Unstage()
+	}
+}
+
+// BeginItems begins the field items, to write it in place.
+func (b PageOfVecOfPointBuilder) BeginItems() VecOfVecOfPointBuilder {
+	return VecOfVecOfPointBuilder{b.value.List(0, rkyv.NoTag, 0, &layoutVecOfVecOfPoint)}
+}
+
+// SetLast sets the field last.
+func (b PageOfVecOfPointBuilder) SetLast(value rkyv.Option[*[]Point]) {
+	e := b.value.Field(1)
+	if e == nil {
+		return
+	}
+	partsOptionOfBoxOfVecOfPoint(e, &value)
+	if _, at, ok := e.Stage(); ok {
+		fixedOptionOfBoxOfVecOfPoint(e, at+8, &value)
+		e.Unstage()
+	}
+}
+
+// SetTotal sets the field total.
+func (b PageOfVecOfPointBuilder) SetTotal(value uint64) {
+	e := b.value.Field(2)
+	if e == nil {
+		return
+	}
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutU64(w[16:], value)
+		e.Unstage()
+	}
+}
+
+// PageOfPageOfBool is the message fixture::Page.
+type PageOfPageOfBool struct {
+	Items []PageOfBool
+	Last  rkyv.Option[*PageOfBool]
+	Total uint64
+}
+
+// EncodeArchive writes x as an archive.
+func (x *PageOfPageOfBool) EncodeArchive(e *rkyv.Encoder) {
+	if x == nil {
+		e.FailNil("PageOfPageOfBool")
+		return
+	}
+	mark, ok := e.Enter()
+	if !ok {
+		return
+	}
+	partsPageOfPageOfBool(e, x)
+	at, ok := e.Place(mark, 1, 24, 8)
+	if ok {
+		fixedPageOfPageOfBool(e, at, x)
+	}
+	e.Leave(mark, at)
+}
+
+func partsPageOfPageOfBool(e *rkyv.Encoder, x *PageOfPageOfBool) {
+	partsVecOfPageOfBool(e, x.Items)
+	partsOptionOfBoxOfPageOfBool(e, &x.Last)
+}
+
+func fixedPageOfPageOfBool(e *rkyv.Encoder, at int, x *PageOfPageOfBool) {
+	w := (*[24]byte)(e.Window(at, 24))
+	e.PutVec(w[:], at, len(x.Items))
+	fixedOptionOfBoxOfPageOfBool(e, at+8, &x.Last)
+	rkyv.PutU64(w[16:], x.Total)
+}
+
+// PageOfPageOfBoolView is PageOfPageOfBool in an archive.
+type PageOfPageOfBoolView struct {
+	ref rkyv.Ref
+}
+
+// Items returns the field items.
+func (v PageOfPageOfBoolView) Items() rkyv.List[PageOfBoolView] {
+	return viewVecOfPageOfBool(v.ref)
+}
+
+// Last returns the field last.
+func (v PageOfPageOfBoolView) Last() rkyv.Option[PageOfBoolView] {
+	return viewOptionOfBoxOfPageOfBool(v.ref.At(8))
+}
+
+// Total returns the field total.
+func (v PageOfPageOfBoolView) Total() uint64 {
+	return v.ref.U64(16)
+}
+
+// Load returns a copy that shares no memory with the archive.
+func (v PageOfPageOfBoolView) Load() (x PageOfPageOfBool) {
+	x.Items = loadVecOfPageOfBool(v.ref)
+	x.Last = loadOptionOfBoxOfPageOfBool(v.ref.At(8))
+	x.Total = v.ref.U64(16)
+	return x
+}
+
+// ParsePageOfPageOfBool returns a view of an archive, which must not change any more.
+//
+// Errors: *rkyv.InvalidError if the bytes are not the archive of a PageOfPageOfBool.
+func ParsePageOfPageOfBool(archive []byte) (PageOfPageOfBoolView, error) {
+	archive = rkyv.Aligned(archive)
+	var c rkyv.Checker
+	at, ok := c.Root(archive, 24, 8, 4)
+	if !ok || !checkPageOfPageOfBool(&c, at) {
+		return PageOfPageOfBoolView{}, c.Err()
+	}
+	return PageOfPageOfBoolView{ref: rkyv.NewRef(archive, at)}, nil
+}
+
+func checkPageOfPageOfBool(c *rkyv.Checker, at int) bool {
+	return checkVecOfPageOfBool(c, at) &&
+		checkOptionOfBoxOfPageOfBool(c, at+8)
+}
+
+// BuildPageOfPageOfBool begins the archive of a PageOfPageOfBool, written field by field in place of
+// being encoded. Reset of e comes before, Finish after the last field.
+func BuildPageOfPageOfBool(e *rkyv.Encoder) PageOfPageOfBoolBuilder {
+	return PageOfPageOfBoolBuilder{rkyv.Build(e, &layoutPageOfPageOfBool)}
+}
+
+// PageOfPageOfBoolBuilder writes a PageOfPageOfBool: all fields, in this order.
+type PageOfPageOfBoolBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutPageOfPageOfBool = rkyv.Layout{
+	Name: "PageOfPageOfBool", Size: 24, Align: 8,
+	Fields: []string{
+		"items",
+		"last",
+		"total",
+	},
+}
+
+// SetItems sets the field items.
+func (b PageOfPageOfBoolBuilder) SetItems(value []PageOfBool) {
+	e := b.value.Field(0)
+	if e == nil {
+		return
+	}
+	partsVecOfPageOfBool(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutVec(w[:], at, len(value))
+		e.Unstage()
+	}
+}
+
+// BeginItems begins the field items, to write it in place.
+func (b PageOfPageOfBoolBuilder) BeginItems() VecOfPageOfBoolBuilder {
+	return VecOfPageOfBoolBuilder{b.value.List(0, rkyv.NoTag, 0, &layoutVecOfPageOfBool)}
+}
+
+// SetLast sets the field last.
+func (b PageOfPageOfBoolBuilder) SetLast(value rkyv.Option[*PageOfBool]) {
+	e := b.value.Field(1)
+	if e == nil {
+		return
+	}
+	partsOptionOfBoxOfPageOfBool(e, &value)
+	if _, at, ok := e.Stage(); ok {
+		fixedOptionOfBoxOfPageOfBool(e, at+8, &value)
+		e.Unstage()
+	}
+}
+
+// BeginLast begins the field last, to write it in place.
+func (b PageOfPageOfBoolBuilder) BeginLast() PageOfBoolBuilder {
+	return PageOfBoolBuilder{b.value.Box(1, 8, 12, &layoutPageOfBool)}
+}
+
+// SetTotal sets the field total.
+func (b PageOfPageOfBoolBuilder) SetTotal(value uint64) {
+	e := b.value.Field(2)
+	if e == nil {
+		return
+	}
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutU64(w[16:], value)
+		e.Unstage()
+	}
+}
+
+// PageOfBool is the message fixture::Page.
+type PageOfBool struct {
+	Items []bool
+	Last  rkyv.Option[*bool]
+	Total uint64
+}
+
+// EncodeArchive writes x as an archive.
+func (x *PageOfBool) EncodeArchive(e *rkyv.Encoder) {
+	if x == nil {
+		e.FailNil("PageOfBool")
+		return
+	}
+	mark, ok := e.Enter()
+	if !ok {
+		return
+	}
+	partsPageOfBool(e, x)
+	at, ok := e.Place(mark, 1, 24, 8)
+	if ok {
+		fixedPageOfBool(e, at, x)
+	}
+	e.Leave(mark, at)
+}
+
+func partsPageOfBool(e *rkyv.Encoder, x *PageOfBool) {
+	rkyv.EncodeSlice(e, x.Items)
+	partsOptionOfBoxOfBool(e, &x.Last)
+}
+
+func fixedPageOfBool(e *rkyv.Encoder, at int, x *PageOfBool) {
+	w := (*[24]byte)(e.Window(at, 24))
+	e.PutVec(w[:], at, len(x.Items))
+	fixedOptionOfBoxOfBool(e, at+8, &x.Last)
+	rkyv.PutU64(w[16:], x.Total)
+}
+
+// PageOfBoolView is PageOfBool in an archive.
+type PageOfBoolView struct {
+	ref rkyv.Ref
+}
+
+// Items returns the field items.
+func (v PageOfBoolView) Items() []bool {
+	return rkyv.CopySlice[bool](v.ref, 0)
+}
+
+// ItemsView is Items without a copy: the archive's own memory.
+func (v PageOfBoolView) ItemsView() []bool {
+	return rkyv.SliceView[bool](v.ref, 0)
+}
+
+// Last returns the field last.
+func (v PageOfBoolView) Last() rkyv.Option[bool] {
+	return viewOptionOfBoxOfBool(v.ref.At(8))
+}
+
+// Total returns the field total.
+func (v PageOfBoolView) Total() uint64 {
+	return v.ref.U64(16)
+}
+
+// Load returns a copy that shares no memory with the archive.
+func (v PageOfBoolView) Load() (x PageOfBool) {
+	x.Items = rkyv.CopySlice[bool](v.ref, 0)
+	x.Last = loadOptionOfBoxOfBool(v.ref.At(8))
+	x.Total = v.ref.U64(16)
+	return x
+}
+
+// ParsePageOfBool returns a view of an archive, which must not change any more.
+//
+// Errors: *rkyv.InvalidError if the bytes are not the archive of a PageOfBool.
+func ParsePageOfBool(archive []byte) (PageOfBoolView, error) {
+	archive = rkyv.Aligned(archive)
+	var c rkyv.Checker
+	at, ok := c.Root(archive, 24, 8, 3)
+	if !ok || !checkPageOfBool(&c, at) {
+		return PageOfBoolView{}, c.Err()
+	}
+	return PageOfBoolView{ref: rkyv.NewRef(archive, at)}, nil
+}
+
+func checkPageOfBool(c *rkyv.Checker, at int) bool {
+	return checkVecOfBool(c, at) &&
+		checkOptionOfBoxOfBool(c, at+8)
+}
+
+// BuildPageOfBool begins the archive of a PageOfBool, written field by field in place of
+// being encoded. Reset of e comes before, Finish after the last field.
+func BuildPageOfBool(e *rkyv.Encoder) PageOfBoolBuilder {
+	return PageOfBoolBuilder{rkyv.Build(e, &layoutPageOfBool)}
+}
+
+// PageOfBoolBuilder writes a PageOfBool: all fields, in this order.
+type PageOfBoolBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutPageOfBool = rkyv.Layout{
+	Name: "PageOfBool", Size: 24, Align: 8,
+	Fields: []string{
+		"items",
+		"last",
+		"total",
+	},
+}
+
+// SetItems sets the field items.
+func (b PageOfBoolBuilder) SetItems(value []bool) {
+	e := b.value.Field(0)
+	if e == nil {
+		return
+	}
+	rkyv.EncodeSlice(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutVec(w[:], at, len(value))
+		e.Unstage()
+	}
+}
+
+// SetLast sets the field last.
+func (b PageOfBoolBuilder) SetLast(value rkyv.Option[*bool]) {
+	e := b.value.Field(1)
+	if e == nil {
+		return
+	}
+	partsOptionOfBoxOfBool(e, &value)
+	if _, at, ok := e.Stage(); ok {
+		fixedOptionOfBoxOfBool(e, at+8, &value)
+		e.Unstage()
+	}
+}
+
+// SetTotal sets the field total.
+func (b PageOfBoolBuilder) SetTotal(value uint64) {
+	e := b.value.Field(2)
+	if e == nil {
+		return
+	}
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutU64(w[16:], value)
+		e.Unstage()
+	}
+}
+
+// VecOfPageOfBoolBuilder writes the elements of a Vec<Page<bool>>, one after the other.
+type VecOfPageOfBoolBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutVecOfPageOfBool = rkyv.Layout{
+	Name: "Vec<Page<bool>>", Size: 24, Align: 8,
+}
+
+// Add appends an element.
+func (b VecOfPageOfBoolBuilder) Add(value PageOfBool) {
+	e := b.value.Field(rkyv.Element)
+	if e == nil {
+		return
+	}
+	partsPageOfBool(e, &value)
+	if _, at, ok := e.Stage(); ok {
+		fixedPageOfBool(e, at, &value)
+		e.Unstage()
+	}
+}
+
+// Next appends an element, which is to be set.
+func (b VecOfPageOfBoolBuilder) Next() PageOfBoolBuilder {
+	return PageOfBoolBuilder{b.value.Inline(rkyv.Element, rkyv.NoTag, 0, &layoutPageOfBool)}
+}
+
+// A struct without fields.
+type Unit struct{}
+
+// EncodeArchive writes x as an archive.
+func (x *Unit) EncodeArchive(e *rkyv.Encoder) {
+	if x == nil {
+		e.FailNil("Unit")
+		return
+	}
+	mark, ok := e.Enter()
+	if !ok {
+		return
+	}
+	at, _ := e.Place(mark, 1, 0, 1)
+	e.Leave(mark, at)
+}
+
+// UnitView is Unit in an archive.
+//
+// As the reply of a call it owns the memory until Release; afterwards it must
+// not be used, nor anything that was had from it without a copy.
+type UnitView struct {
+	ref     rkyv.Ref
+	archive outrigger.Archive
+}
+
+// Load returns a copy that shares no memory with the archive.
+func (v UnitView) Load() (x Unit) {
+	return x
+}
+
+// Release gives the reply's memory back and makes v empty. It may be called again;
+// on a part of a message it only makes v empty.
+func (v *UnitView) Release() {
+	archive := v.archive
+	*v = UnitView{}
+	archive.Release()
+}
+
+// ParseUnit returns a view of an archive, which must not change any more.
+//
+// Errors: *rkyv.InvalidError if the bytes are not the archive of a Unit.
+func ParseUnit(archive []byte) (UnitView, error) {
+	archive = rkyv.Aligned(archive)
+	var c rkyv.Checker
+	at, ok := c.Root(archive, 0, 1, 2)
+	if !ok {
+		return UnitView{}, c.Err()
+	}
+	return UnitView{ref: rkyv.NewRef(archive, at)}, nil
+}
+
+// Signal is the enum fixture::Signal.
+//
+// It is one of these:
+//
+//   - SignalStop
+//   - SignalWait
+//   - SignalGo
+//   - SignalTurn
+type Signal interface {
+	rkyv.Encodable
+	parts(e *rkyv.Encoder)
+	fixed(e *rkyv.Encoder, at int)
+	isSignal()
+}
+
+func partsSignal(e *rkyv.Encoder, x Signal) {
+	if x == nil {
+		e.FailNil("Signal")
+		return
+	}
+	x.parts(e)
+}
+
+// SignalTag says which variant a Signal is.
+type SignalTag uint8
+
+// The variants of Signal.
+const (
+	SignalTagStop SignalTag = 3
+	SignalTagWait SignalTag = 7
+	SignalTagGo   SignalTag = 200
+	SignalTagTurn SignalTag = 201
+)
+
+// String returns the name of the variant.
+func (x SignalTag) String() string {
+	switch x {
+	case SignalTagStop:
+		return "Stop"
+	case SignalTagWait:
+		return "Wait"
+	case SignalTagGo:
+		return "Go"
+	case SignalTagTurn:
+		return "Turn"
+	}
+	return "Signal(" + strconv.Itoa(int(x)) + ")"
+}
+
+// SignalView is Signal in an archive.
+type SignalView struct {
+	ref rkyv.Ref
+}
+
+// Tag returns which variant it is.
+func (v SignalView) Tag() SignalTag {
+	return SignalTag(v.ref.U8(0))
+}
+
+// Wait returns the variant Wait, and whether it is this one.
+func (v SignalView) Wait() (SignalWaitView, bool) {
+	if v.Tag() != SignalTagWait {
+		return SignalWaitView{}, false
+	}
+	return SignalWaitView{ref: v.ref}, true
+}
+
+// Go returns the variant Go, and whether it is this one.
+func (v SignalView) Go() (SignalGoView, bool) {
+	if v.Tag() != SignalTagGo {
+		return SignalGoView{}, false
+	}
+	return SignalGoView{ref: v.ref}, true
+}
+
+// Turn returns the variant Turn, and whether it is this one.
+func (v SignalView) Turn() (SignalTurnView, bool) {
+	if v.Tag() != SignalTagTurn {
+		return SignalTurnView{}, false
+	}
+	return SignalTurnView{ref: v.ref}, true
+}
+
+// Load returns a copy that shares no memory with the archive.
+func (v SignalView) Load() Signal {
+	switch v.Tag() {
+	case SignalTagStop:
+		return SignalStop{}
+	case SignalTagWait:
+		return SignalWaitView{ref: v.ref}.Load()
+	case SignalTagGo:
+		return SignalGoView{ref: v.ref}.Load()
+	case SignalTagTurn:
+		return SignalTurnView{ref: v.ref}.Load()
+	}
+	return nil
+}
+
+// ParseSignal returns a view of an archive, which must not change any more.
+//
+// Errors: *rkyv.InvalidError if the bytes are not the archive of a Signal.
+func ParseSignal(archive []byte) (SignalView, error) {
+	archive = rkyv.Aligned(archive)
+	var c rkyv.Checker
+	at, ok := c.Root(archive, 12, 4, 3)
+	if !ok || !checkSignal(&c, at) {
+		return SignalView{}, c.Err()
+	}
+	return SignalView{ref: rkyv.NewRef(archive, at)}, nil
+}
+
+func checkSignal(c *rkyv.Checker, at int) bool {
+	switch SignalTag(c.Byte(at)) {
+	case SignalTagGo:
+		return c.String(at + 4)
+	case SignalTagTurn:
+		return checkColor(c, at+2)
+	case SignalTagStop, SignalTagWait:
+		return true
+	}
+	return c.FailTag(at, "tag of Signal", "3, 7, 200, 201")
+}
+
+// SignalStop is the variant Stop of Signal.
+type SignalStop struct{}
+
+func (SignalStop) isSignal() {}
+
+// EncodeArchive writes x as the archive of a Signal.
+func (x SignalStop) EncodeArchive(e *rkyv.Encoder) {
+	mark, ok := e.Enter()
+	if !ok {
+		return
+	}
+	x.parts(e)
+	at, ok := e.Place(mark, 1, 12, 4)
+	if ok {
+		x.fixed(e, at)
+	}
+	e.Leave(mark, at)
+}
+
+func (SignalStop) parts(*rkyv.Encoder) {}
+
+func (SignalStop) fixed(e *rkyv.Encoder, at int) {
+	w := (*[12]byte)(e.Window(at, 12))
+	w[0] = 3
+}
+
+// SignalWait is the variant Wait of Signal.
+type SignalWait struct {
+	Ms uint32
+}
+
+func (SignalWait) isSignal() {}
+
+// EncodeArchive writes x as the archive of a Signal.
+func (x SignalWait) EncodeArchive(e *rkyv.Encoder) {
+	mark, ok := e.Enter()
+	if !ok {
+		return
+	}
+	x.parts(e)
+	at, ok := e.Place(mark, 1, 12, 4)
+	if ok {
+		x.fixed(e, at)
+	}
+	e.Leave(mark, at)
+}
+
+func (SignalWait) parts(*rkyv.Encoder) {}
+
+func (x SignalWait) fixed(e *rkyv.Encoder, at int) {
+	w := (*[12]byte)(e.Window(at, 12))
+	w[0] = 7
+	rkyv.PutU32(w[4:], x.Ms)
+}
+
+// SignalWaitView is SignalWait in an archive.
+type SignalWaitView struct {
+	ref rkyv.Ref
+}
+
+// Ms returns the field ms.
+func (v SignalWaitView) Ms() uint32 {
+	return v.ref.U32(4)
+}
+
+// Load returns a copy that shares no memory with the archive.
+func (v SignalWaitView) Load() (x SignalWait) {
+	x.Ms = v.ref.U32(4)
+	return x
+}
+
+// SignalGo is the variant Go of Signal.
+type SignalGo struct {
+	Value string
+}
+
+func (SignalGo) isSignal() {}
+
+// EncodeArchive writes x as the archive of a Signal.
+func (x SignalGo) EncodeArchive(e *rkyv.Encoder) {
+	mark, ok := e.Enter()
+	if !ok {
+		return
+	}
+	x.parts(e)
+	at, ok := e.Place(mark, 1, 12, 4)
+	if ok {
+		x.fixed(e, at)
+	}
+	e.Leave(mark, at)
+}
+
+func (x SignalGo) parts(e *rkyv.Encoder) {
+	e.String(x.Value)
+}
+
+func (x SignalGo) fixed(e *rkyv.Encoder, at int) {
+	w := (*[12]byte)(e.Window(at, 12))
+	w[0] = 200
+	e.PutString(w[4:], at+4, x.Value)
+}
+
+// SignalGoView is SignalGo in an archive.
+type SignalGoView struct {
+	ref rkyv.Ref
+}
+
+// Value returns the field 0.
+func (v SignalGoView) Value() string {
+	return v.ref.String(4)
+}
+
+// ValueView is Value without a copy: the archive's own memory.
+func (v SignalGoView) ValueView() string {
+	return v.ref.StringView(4)
+}
+
+// Load returns a copy that shares no memory with the archive.
+func (v SignalGoView) Load() (x SignalGo) {
+	x.Value = v.ref.String(4)
+	return x
+}
+
+// SignalTurn is the variant Turn of Signal.
+type SignalTurn struct {
+	Field0 int8
+	Field1 Color
+}
+
+func (SignalTurn) isSignal() {}
+
+// EncodeArchive writes x as the archive of a Signal.
+func (x SignalTurn) EncodeArchive(e *rkyv.Encoder) {
+	mark, ok := e.Enter()
+	if !ok {
+		return
+	}
+	x.parts(e)
+	at, ok := e.Place(mark, 1, 12, 4)
+	if ok {
+		x.fixed(e, at)
+	}
+	e.Leave(mark, at)
+}
+
+func (x SignalTurn) parts(e *rkyv.Encoder) {
+	partsColor(e, x.Field1)
+}
+
+func (x SignalTurn) fixed(e *rkyv.Encoder, at int) {
+	w := (*[12]byte)(e.Window(at, 12))
+	w[0] = 201
+	rkyv.PutI8(w[1:], x.Field0)
+	rkyv.PutU8(w[2:], uint8(x.Field1))
+}
+
+// SignalTurnView is SignalTurn in an archive.
+type SignalTurnView struct {
+	ref rkyv.Ref
+}
+
+// Field0 returns the field 0.
+func (v SignalTurnView) Field0() int8 {
+	return v.ref.I8(1)
+}
+
+// Field1 returns the field 1.
+func (v SignalTurnView) Field1() Color {
+	return Color(v.ref.U8(2))
+}
+
+// Load returns a copy that shares no memory with the archive.
+func (v SignalTurnView) Load() (x SignalTurn) {
+	x.Field0 = v.ref.I8(1)
+	x.Field1 = Color(v.ref.U8(2))
+	return x
+}
+
+// BuildSignal begins the archive of a Signal, written field by field in place of
+// being encoded. Reset of e comes before, Finish after the last field.
+func BuildSignal(e *rkyv.Encoder) SignalBuilder {
+	return SignalBuilder{rkyv.Build(e, &layoutSignal)}
+}
+
+// SignalBuilder writes a Signal: one of its variants.
+type SignalBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutSignal = rkyv.Layout{
+	Name: "Signal", Size: 12, Align: 4,
+	Fields: []string{
+		"variant",
+	},
+}
+
+// SetStop makes it the variant Stop.
+func (b SignalBuilder) SetStop() {
+	b.value.Variant(3, nil)
+}
+
+// BeginWait makes it the variant Wait, whose fields are to be set.
+func (b SignalBuilder) BeginWait() SignalWaitBuilder {
+	return SignalWaitBuilder{b.value.Variant(7, &layoutSignalWait)}
+}
+
+// SignalWaitBuilder writes a SignalWait: all fields, in this order.
+type SignalWaitBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutSignalWait = rkyv.Layout{
+	Name: "Signal.Wait", Size: 12, Align: 4,
+	Fields: []string{
+		"ms",
+	},
+}
+
+// SetMs sets the field ms.
+func (b SignalWaitBuilder) SetMs(value uint32) {
+	e := b.value.Field(0)
+	if e == nil {
+		return
+	}
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutU32(w[4:], value)
+		e.Unstage()
+	}
+}
+
+// BeginGo makes it the variant Go, whose fields are to be set.
+func (b SignalBuilder) BeginGo() SignalGoBuilder {
+	return SignalGoBuilder{b.value.Variant(200, &layoutSignalGo)}
+}
+
+// SignalGoBuilder writes a SignalGo: all fields, in this order.
+type SignalGoBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutSignalGo = rkyv.Layout{
+	Name: "Signal.Go", Size: 12, Align: 4,
+	Fields: []string{
+		"0",
+	},
+}
+
+// SetValue sets the field 0.
+func (b SignalGoBuilder) SetValue(value string) {
+	e := b.value.Field(0)
+	if e == nil {
+		return
+	}
+	e.String(value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutString(w[4:], at+4, value)
+		e.Unstage()
+	}
+}
+
+// BeginTurn makes it the variant Turn, whose fields are to be set.
+func (b SignalBuilder) BeginTurn() SignalTurnBuilder {
+	return SignalTurnBuilder{b.value.Variant(201, &layoutSignalTurn)}
+}
+
+// SignalTurnBuilder writes a SignalTurn: all fields, in this order.
+type SignalTurnBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutSignalTurn = rkyv.Layout{
+	Name: "Signal.Turn", Size: 12, Align: 4,
+	Fields: []string{
+		"0",
+		"1",
+	},
+}
+
+// SetField0 sets the field 0.
+func (b SignalTurnBuilder) SetField0(value int8) {
+	e := b.value.Field(0)
+	if e == nil {
+		return
+	}
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutI8(w[1:], value)
+		e.Unstage()
+	}
+}
+
+// SetField1 sets the field 1.
+func (b SignalTurnBuilder) SetField1(value Color) {
+	e := b.value.Field(1)
+	if e == nil {
+		return
+	}
+	partsColor(e, value)
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutU8(w[2:], uint8(value))
 		e.Unstage()
 	}
 }
@@ -10522,9 +13888,9 @@ func partsArray2OfArray2OfString(e *rkyv.Encoder, x *[2][2]string) {
 	}
 }
 
-func partsOptionOfBoxOfUnit(e *rkyv.Encoder, x *rkyv.Option[*struct{}]) {
+func partsOptionOfBoxOfUnit2(e *rkyv.Encoder, x *rkyv.Option[*struct{}]) {
 	if x.Valid {
-		partsBoxOfUnit(e, x.Value)
+		partsBoxOfUnit2(e, x.Value)
 	}
 }
 
@@ -10755,7 +14121,7 @@ func fixedArray2OfArray2OfString(e *rkyv.Encoder, at int, x *[2][2]string) {
 	}
 }
 
-func fixedOptionOfBoxOfUnit(e *rkyv.Encoder, at int, x *rkyv.Option[*struct{}]) {
+func fixedOptionOfBoxOfUnit2(e *rkyv.Encoder, at int, x *rkyv.Option[*struct{}]) {
 	if x.Valid {
 		w := (*[8]byte)(e.Window(at, 8))
 		w[0] = 1
@@ -10837,9 +14203,9 @@ func aliasArray2OfArray2OfString(r rkyv.Ref) rkyv.List[rkyv.List[string]] {
 	return rkyv.ArrayList(r, 2, 16, aliasArray2OfString)
 }
 
-func viewOptionOfBoxOfUnit(r rkyv.Ref) (option rkyv.Option[struct{}]) {
+func viewOptionOfBoxOfUnit2(r rkyv.Ref) (option rkyv.Option[struct{}]) {
 	if r.Bool(0) {
-		option = rkyv.Some(viewBoxOfUnit(r.At(4)))
+		option = rkyv.Some(viewBoxOfUnit2(r.At(4)))
 	}
 	return option
 }
@@ -10992,9 +14358,9 @@ func loadArray2OfArray2OfString(r rkyv.Ref) (x [2][2]string) {
 	return x
 }
 
-func loadOptionOfBoxOfUnit(r rkyv.Ref) (x rkyv.Option[*struct{}]) {
+func loadOptionOfBoxOfUnit2(r rkyv.Ref) (x rkyv.Option[*struct{}]) {
 	if r.Bool(0) {
-		x = rkyv.Some(loadBoxOfUnit(r.At(4)))
+		x = rkyv.Some(loadBoxOfUnit2(r.At(4)))
 	}
 	return x
 }
@@ -11154,12 +14520,12 @@ func checkArray2OfArray2OfString(c *rkyv.Checker, at int) bool {
 	return true
 }
 
-func checkOptionOfBoxOfUnit(c *rkyv.Checker, at int) bool {
+func checkOptionOfBoxOfUnit2(c *rkyv.Checker, at int) bool {
 	some, ok := c.Some(at)
 	if !ok || !some {
 		return ok
 	}
-	return checkBoxOfUnit(c, at+4)
+	return checkBoxOfUnit2(c, at+4)
 }
 
 func checkArray3OfChar(c *rkyv.Checker, at int) bool {
@@ -11792,7 +15158,7 @@ func partsResultOfBoolOrChar(e *rkyv.Encoder, x *rkyv.Result[bool, rune]) {
 	}
 }
 
-func partsResultOfUnitOrString(e *rkyv.Encoder, x *rkyv.Result[struct{}, string]) {
+func partsResultOfUnit2OrString(e *rkyv.Encoder, x *rkyv.Result[struct{}, string]) {
 	if !x.OK {
 		e.String(x.Err)
 	}
@@ -11890,7 +15256,7 @@ func fixedResultOfBoolOrChar(e *rkyv.Encoder, at int, x *rkyv.Result[bool, rune]
 	}
 }
 
-func fixedResultOfUnitOrString(e *rkyv.Encoder, at int, x *rkyv.Result[struct{}, string]) {
+func fixedResultOfUnit2OrString(e *rkyv.Encoder, at int, x *rkyv.Result[struct{}, string]) {
 	w := (*[12]byte)(e.Window(at, 12))
 	if !x.OK {
 		w[0] = 1
@@ -11898,7 +15264,7 @@ func fixedResultOfUnitOrString(e *rkyv.Encoder, at int, x *rkyv.Result[struct{},
 	}
 }
 
-func fixedResultOfUnitOrUnit(e *rkyv.Encoder, at int, x *rkyv.Result[struct{}, struct{}]) {
+func fixedResultOfUnit2OrUnit2(e *rkyv.Encoder, at int, x *rkyv.Result[struct{}, struct{}]) {
 	w := (*[1]byte)(e.Window(at, 1))
 	if !x.OK {
 		w[0] = 1
@@ -11983,7 +15349,7 @@ func viewResultOfBoolOrChar(r rkyv.Ref) (result rkyv.Result[bool, rune]) {
 	return result
 }
 
-func viewResultOfUnitOrString(r rkyv.Ref) (result rkyv.Result[struct{}, string]) {
+func viewResultOfUnit2OrString(r rkyv.Ref) (result rkyv.Result[struct{}, string]) {
 	if result.OK = !r.Bool(0); result.OK {
 		result.Value = struct{}{}
 	} else {
@@ -11992,7 +15358,7 @@ func viewResultOfUnitOrString(r rkyv.Ref) (result rkyv.Result[struct{}, string])
 	return result
 }
 
-func aliasResultOfUnitOrString(r rkyv.Ref) (result rkyv.Result[struct{}, string]) {
+func aliasResultOfUnit2OrString(r rkyv.Ref) (result rkyv.Result[struct{}, string]) {
 	if result.OK = !r.Bool(0); result.OK {
 		result.Value = struct{}{}
 	} else {
@@ -12001,7 +15367,7 @@ func aliasResultOfUnitOrString(r rkyv.Ref) (result rkyv.Result[struct{}, string]
 	return result
 }
 
-func viewResultOfUnitOrUnit(r rkyv.Ref) (result rkyv.Result[struct{}, struct{}]) {
+func viewResultOfUnit2OrUnit2(r rkyv.Ref) (result rkyv.Result[struct{}, struct{}]) {
 	if result.OK = !r.Bool(0); result.OK {
 		result.Value = struct{}{}
 	} else {
@@ -12087,7 +15453,7 @@ func loadResultOfBoolOrChar(r rkyv.Ref) (x rkyv.Result[bool, rune]) {
 	return x
 }
 
-func loadResultOfUnitOrString(r rkyv.Ref) (x rkyv.Result[struct{}, string]) {
+func loadResultOfUnit2OrString(r rkyv.Ref) (x rkyv.Result[struct{}, string]) {
 	if x.OK = !r.Bool(0); x.OK {
 		x.Value = struct{}{}
 	} else {
@@ -12096,7 +15462,7 @@ func loadResultOfUnitOrString(r rkyv.Ref) (x rkyv.Result[struct{}, string]) {
 	return x
 }
 
-func loadResultOfUnitOrUnit(r rkyv.Ref) (x rkyv.Result[struct{}, struct{}]) {
+func loadResultOfUnit2OrUnit2(r rkyv.Ref) (x rkyv.Result[struct{}, struct{}]) {
 	if x.OK = !r.Bool(0); x.OK {
 		x.Value = struct{}{}
 	} else {
@@ -12176,7 +15542,7 @@ func checkResultOfBoolOrChar(c *rkyv.Checker, at int) bool {
 	return c.Char(at + 4)
 }
 
-func checkResultOfUnitOrString(c *rkyv.Checker, at int) bool {
+func checkResultOfUnit2OrString(c *rkyv.Checker, at int) bool {
 	success, ok := c.Success(at)
 	if !ok {
 		return false
@@ -12187,7 +15553,7 @@ func checkResultOfUnitOrString(c *rkyv.Checker, at int) bool {
 	return c.String(at + 4)
 }
 
-func checkResultOfUnitOrUnit(c *rkyv.Checker, at int) bool {
+func checkResultOfUnit2OrUnit2(c *rkyv.Checker, at int) bool {
 	_, ok := c.Success(at)
 	return ok
 }
@@ -13083,6 +16449,1332 @@ func checkResultOfBoxedSliceOfU32OrBoxStr(c *rkyv.Checker, at int) bool {
 	return c.BoxStr(at + 4)
 }
 
+func partsMapOfStringToU32(e *rkyv.Encoder, x []rkyv.Entry[string, uint32]) {
+	mark, ok := e.Enter()
+	if !ok {
+		return
+	}
+	for i := range x {
+		partsEntryOfStringToU32(e, &x[i])
+	}
+	at, ok := e.Place(mark, len(x), 12, 4)
+	if ok {
+		for i := range x {
+			fixedEntryOfStringToU32(e, at+12*i, &x[i])
+		}
+	}
+	e.Leave(mark, at)
+}
+
+func partsMapOfU8ToPoint(e *rkyv.Encoder, x []rkyv.Entry[uint8, Point]) {
+	mark, ok := e.Enter()
+	if !ok {
+		return
+	}
+	at, ok := e.Place(mark, len(x), 12, 4)
+	if ok {
+		for i := range x {
+			fixedEntryOfU8ToPoint(e, at+12*i, &x[i])
+		}
+	}
+	e.Leave(mark, at)
+}
+
+func partsMapOfU16ToShape(e *rkyv.Encoder, x []rkyv.Entry[uint16, Shape]) {
+	mark, ok := e.Enter()
+	if !ok {
+		return
+	}
+	for i := range x {
+		partsEntryOfU16ToShape(e, &x[i])
+	}
+	at, ok := e.Place(mark, len(x), 40, 8)
+	if ok {
+		for i := range x {
+			fixedEntryOfU16ToShape(e, at+40*i, &x[i])
+		}
+	}
+	e.Leave(mark, at)
+}
+
+func partsMapOfU128ToBool(e *rkyv.Encoder, x []rkyv.Entry[rkyv.Uint128, bool]) {
+	mark, ok := e.Enter()
+	if !ok {
+		return
+	}
+	at, ok := e.Place(mark, len(x), 32, 16)
+	if ok {
+		for i := range x {
+			fixedEntryOfU128ToBool(e, at+32*i, &x[i])
+		}
+	}
+	e.Leave(mark, at)
+}
+
+func partsMapOfTupleOfStringAndI8ToVecOfString(e *rkyv.Encoder, x []rkyv.Entry[rkyv.Tuple2[string, int8], []string]) {
+	mark, ok := e.Enter()
+	if !ok {
+		return
+	}
+	for i := range x {
+		partsEntryOfTupleOfStringAndI8ToVecOfString(e, &x[i])
+	}
+	at, ok := e.Place(mark, len(x), 20, 4)
+	if ok {
+		for i := range x {
+			fixedEntryOfTupleOfStringAndI8ToVecOfString(e, at+20*i, &x[i])
+		}
+	}
+	e.Leave(mark, at)
+}
+
+func partsMapOfU64ToEmpty(e *rkyv.Encoder, x []rkyv.Entry[uint64, Empty]) {
+	mark, ok := e.Enter()
+	if !ok {
+		return
+	}
+	at, ok := e.Place(mark, len(x), 8, 8)
+	if ok {
+		for i := range x {
+			fixedEntryOfU64ToEmpty(e, at+8*i, &x[i])
+		}
+	}
+	e.Leave(mark, at)
+}
+
+func partsOptionOfMapOfCharToOptionOfU16(e *rkyv.Encoder, x *rkyv.Option[[]rkyv.Entry[rune, rkyv.Option[uint16]]]) {
+	if x.Valid {
+		partsMapOfCharToOptionOfU16(e, x.Value)
+	}
+}
+
+func partsVecOfMapOfI32ToBoxStr(e *rkyv.Encoder, x [][]rkyv.Entry[int32, string]) {
+	mark, ok := e.Enter()
+	if !ok {
+		return
+	}
+	for i := range x {
+		partsMapOfI32ToBoxStr(e, x[i])
+	}
+	at, ok := e.Place(mark, len(x), 8, 4)
+	if ok {
+		w := e.Window(at, 8*len(x))
+		for i := range x {
+			e.PutVec(w[8*i:], at+8*i, len(x[i]))
+		}
+	}
+	e.Leave(mark, at)
+}
+
+func partsSetOfString(e *rkyv.Encoder, x []string) {
+	mark, ok := e.Enter()
+	if !ok {
+		return
+	}
+	for i := range x {
+		e.String(x[i])
+	}
+	at, ok := e.Place(mark, len(x), 8, 4)
+	if ok {
+		w := e.Window(at, 8*len(x))
+		for i := range x {
+			e.PutString(w[8*i:], at+8*i, x[i])
+		}
+	}
+	e.Leave(mark, at)
+}
+
+func partsSetOfChar(e *rkyv.Encoder, x []rune) {
+	for i := range x {
+		e.Char(x[i])
+	}
+	rkyv.EncodeSlice(e, x)
+}
+
+func partsVecOfSetOfTupleOfU8AndU32(e *rkyv.Encoder, x [][]rkyv.Tuple2[uint8, uint32]) {
+	mark, ok := e.Enter()
+	if !ok {
+		return
+	}
+	for i := range x {
+		partsSetOfTupleOfU8AndU32(e, x[i])
+	}
+	at, ok := e.Place(mark, len(x), 8, 4)
+	if ok {
+		w := e.Window(at, 8*len(x))
+		for i := range x {
+			e.PutVec(w[8*i:], at+8*i, len(x[i]))
+		}
+	}
+	e.Leave(mark, at)
+}
+
+func fixedOptionOfMapOfCharToOptionOfU16(e *rkyv.Encoder, at int, x *rkyv.Option[[]rkyv.Entry[rune, rkyv.Option[uint16]]]) {
+	if x.Valid {
+		w := (*[12]byte)(e.Window(at, 12))
+		w[0] = 1
+		e.PutVec(w[4:], at+4, len(x.Value))
+	}
+}
+
+func viewMapOfStringToU32(r rkyv.Ref) rkyv.Map[string, uint32] {
+	return rkyv.MapAt(r, 12, 8, rkyv.CopyString, viewU32)
+}
+
+func aliasMapOfStringToU32(r rkyv.Ref) rkyv.Map[string, uint32] {
+	return rkyv.MapAt(r, 12, 8, rkyv.ViewString, viewU32)
+}
+
+func viewMapOfU8ToPoint(r rkyv.Ref) rkyv.Map[uint8, PointView] {
+	return rkyv.MapAt(r, 12, 4, viewU8, viewPoint)
+}
+
+func viewMapOfU16ToShape(r rkyv.Ref) rkyv.Map[uint16, ShapeView] {
+	return rkyv.MapAt(r, 40, 8, viewU16, viewShape)
+}
+
+func viewMapOfU128ToBool(r rkyv.Ref) rkyv.Map[rkyv.Uint128, bool] {
+	return rkyv.MapAt(r, 32, 16, viewU128, viewBool)
+}
+
+func viewMapOfTupleOfStringAndI8ToVecOfString(r rkyv.Ref) rkyv.Map[rkyv.Tuple2[string, int8], rkyv.List[string]] {
+	return rkyv.MapAt(r, 20, 12, viewTupleOfStringAndI8, viewVecOfString)
+}
+
+func aliasMapOfTupleOfStringAndI8ToVecOfString(r rkyv.Ref) rkyv.Map[rkyv.Tuple2[string, int8], rkyv.List[string]] {
+	return rkyv.MapAt(r, 20, 12, aliasTupleOfStringAndI8, aliasVecOfString)
+}
+
+func viewMapOfU64ToEmpty(r rkyv.Ref) rkyv.Map[uint64, EmptyView] {
+	return rkyv.MapAt(r, 8, 8, viewU64, viewEmpty)
+}
+
+func viewOptionOfMapOfCharToOptionOfU16(r rkyv.Ref) (option rkyv.Option[rkyv.Map[rune, rkyv.Option[uint16]]]) {
+	if r.Bool(0) {
+		option = rkyv.Some(viewMapOfCharToOptionOfU16(r.At(4)))
+	}
+	return option
+}
+
+func viewVecOfMapOfI32ToBoxStr(r rkyv.Ref) rkyv.List[rkyv.Map[int32, string]] {
+	return rkyv.VecList(r, 8, viewMapOfI32ToBoxStr)
+}
+
+func aliasVecOfMapOfI32ToBoxStr(r rkyv.Ref) rkyv.List[rkyv.Map[int32, string]] {
+	return rkyv.VecList(r, 8, aliasMapOfI32ToBoxStr)
+}
+
+func viewSetOfString(r rkyv.Ref) rkyv.List[string] {
+	return rkyv.VecList(r, 8, rkyv.CopyString)
+}
+
+func aliasSetOfString(r rkyv.Ref) rkyv.List[string] {
+	return rkyv.VecList(r, 8, rkyv.ViewString)
+}
+
+func viewVecOfSetOfTupleOfU8AndU32(r rkyv.Ref) rkyv.List[rkyv.List[rkyv.Tuple2[uint8, uint32]]] {
+	return rkyv.VecList(r, 8, viewSetOfTupleOfU8AndU32)
+}
+
+func loadMapOfStringToU32(r rkyv.Ref) (x []rkyv.Entry[string, uint32]) {
+	return rkyv.LoadVec(r, 12, loadEntryOfStringToU32)
+}
+
+func loadMapOfU8ToPoint(r rkyv.Ref) (x []rkyv.Entry[uint8, Point]) {
+	return rkyv.LoadVec(r, 12, loadEntryOfU8ToPoint)
+}
+
+func loadMapOfU16ToShape(r rkyv.Ref) (x []rkyv.Entry[uint16, Shape]) {
+	return rkyv.LoadVec(r, 40, loadEntryOfU16ToShape)
+}
+
+func loadMapOfU128ToBool(r rkyv.Ref) (x []rkyv.Entry[rkyv.Uint128, bool]) {
+	return rkyv.LoadVec(r, 32, loadEntryOfU128ToBool)
+}
+
+func loadMapOfTupleOfStringAndI8ToVecOfString(r rkyv.Ref) (x []rkyv.Entry[rkyv.Tuple2[string, int8], []string]) {
+	return rkyv.LoadVec(r, 20, loadEntryOfTupleOfStringAndI8ToVecOfString)
+}
+
+func loadMapOfU64ToEmpty(r rkyv.Ref) (x []rkyv.Entry[uint64, Empty]) {
+	return rkyv.LoadVec(r, 8, loadEntryOfU64ToEmpty)
+}
+
+func loadOptionOfMapOfCharToOptionOfU16(r rkyv.Ref) (x rkyv.Option[[]rkyv.Entry[rune, rkyv.Option[uint16]]]) {
+	if r.Bool(0) {
+		x = rkyv.Some(loadMapOfCharToOptionOfU16(r.At(4)))
+	}
+	return x
+}
+
+func loadVecOfMapOfI32ToBoxStr(r rkyv.Ref) (x [][]rkyv.Entry[int32, string]) {
+	return rkyv.LoadVec(r, 8, loadMapOfI32ToBoxStr)
+}
+
+func loadSetOfString(r rkyv.Ref) (x []string) {
+	return rkyv.LoadVec(r, 8, rkyv.CopyString)
+}
+
+func loadVecOfSetOfTupleOfU8AndU32(r rkyv.Ref) (x [][]rkyv.Tuple2[uint8, uint32]) {
+	return rkyv.LoadVec(r, 8, loadSetOfTupleOfU8AndU32)
+}
+
+func checkMapOfStringToU32(c *rkyv.Checker, at int) bool {
+	scope, ok := c.Vec(at, 12, 4)
+	if !ok {
+		return false
+	}
+	at = scope.At
+	for i := range scope.Count {
+		if !checkEntryOfStringToU32(c, at+12*i) {
+			return false
+		}
+	}
+	return c.Leave(scope)
+}
+
+func checkMapOfU16ToShape(c *rkyv.Checker, at int) bool {
+	scope, ok := c.Vec(at, 40, 8)
+	if !ok {
+		return false
+	}
+	at = scope.At
+	for i := range scope.Count {
+		if !checkEntryOfU16ToShape(c, at+40*i) {
+			return false
+		}
+	}
+	return c.Leave(scope)
+}
+
+func checkMapOfU128ToBool(c *rkyv.Checker, at int) bool {
+	scope, ok := c.Vec(at, 32, 16)
+	if !ok {
+		return false
+	}
+	at = scope.At
+	for i := range scope.Count {
+		if !checkEntryOfU128ToBool(c, at+32*i) {
+			return false
+		}
+	}
+	return c.Leave(scope)
+}
+
+func checkMapOfTupleOfStringAndI8ToVecOfString(c *rkyv.Checker, at int) bool {
+	scope, ok := c.Vec(at, 20, 4)
+	if !ok {
+		return false
+	}
+	at = scope.At
+	for i := range scope.Count {
+		if !checkEntryOfTupleOfStringAndI8ToVecOfString(c, at+20*i) {
+			return false
+		}
+	}
+	return c.Leave(scope)
+}
+
+func checkOptionOfMapOfCharToOptionOfU16(c *rkyv.Checker, at int) bool {
+	some, ok := c.Some(at)
+	if !ok || !some {
+		return ok
+	}
+	return checkMapOfCharToOptionOfU16(c, at+4)
+}
+
+func checkVecOfMapOfI32ToBoxStr(c *rkyv.Checker, at int) bool {
+	scope, ok := c.Vec(at, 8, 4)
+	if !ok {
+		return false
+	}
+	at = scope.At
+	for i := range scope.Count {
+		if !checkMapOfI32ToBoxStr(c, at+8*i) {
+			return false
+		}
+	}
+	return c.Leave(scope)
+}
+
+func checkSetOfString(c *rkyv.Checker, at int) bool {
+	scope, ok := c.Vec(at, 8, 4)
+	if !ok {
+		return false
+	}
+	at = scope.At
+	for i := range scope.Count {
+		if !c.String(at + 8*i) {
+			return false
+		}
+	}
+	return c.Leave(scope)
+}
+
+func checkSetOfChar(c *rkyv.Checker, at int) bool {
+	scope, ok := c.Vec(at, 4, 4)
+	if !ok {
+		return false
+	}
+	at = scope.At
+	for i := range scope.Count {
+		if !c.Char(at + 4*i) {
+			return false
+		}
+	}
+	return c.Leave(scope)
+}
+
+func checkVecOfSetOfTupleOfU8AndU32(c *rkyv.Checker, at int) bool {
+	scope, ok := c.Vec(at, 8, 4)
+	if !ok {
+		return false
+	}
+	at = scope.At
+	for i := range scope.Count {
+		if !c.Slice(at+8*i, 8, 4) {
+			return false
+		}
+	}
+	return c.Leave(scope)
+}
+
+func partsEntryOfStringToU32(e *rkyv.Encoder, x *rkyv.Entry[string, uint32]) {
+	e.String(x.Key)
+}
+
+func fixedEntryOfStringToU32(e *rkyv.Encoder, at int, x *rkyv.Entry[string, uint32]) {
+	w := (*[12]byte)(e.Window(at, 12))
+	e.PutString(w[:], at, x.Key)
+	rkyv.PutU32(w[8:], x.Value)
+}
+
+func fixedEntryOfU8ToPoint(e *rkyv.Encoder, at int, x *rkyv.Entry[uint8, Point]) {
+	w := (*[12]byte)(e.Window(at, 12))
+	rkyv.PutU8(w[:], x.Key)
+	fixedPoint(e, at+4, &x.Value)
+}
+
+func partsEntryOfU16ToShape(e *rkyv.Encoder, x *rkyv.Entry[uint16, Shape]) {
+	partsShape(e, x.Value)
+}
+
+func fixedEntryOfU16ToShape(e *rkyv.Encoder, at int, x *rkyv.Entry[uint16, Shape]) {
+	w := (*[40]byte)(e.Window(at, 40))
+	rkyv.PutU16(w[:], x.Key)
+	x.Value.fixed(e, at+8)
+}
+
+func fixedEntryOfU128ToBool(e *rkyv.Encoder, at int, x *rkyv.Entry[rkyv.Uint128, bool]) {
+	w := (*[32]byte)(e.Window(at, 32))
+	rkyv.PutU128(w[:], x.Key)
+	rkyv.PutBool(w[16:], x.Value)
+}
+
+func partsEntryOfTupleOfStringAndI8ToVecOfString(e *rkyv.Encoder, x *rkyv.Entry[rkyv.Tuple2[string, int8], []string]) {
+	partsTupleOfStringAndI8(e, &x.Key)
+	partsVecOfString(e, x.Value)
+}
+
+func fixedEntryOfTupleOfStringAndI8ToVecOfString(e *rkyv.Encoder, at int, x *rkyv.Entry[rkyv.Tuple2[string, int8], []string]) {
+	w := (*[20]byte)(e.Window(at, 20))
+	fixedTupleOfStringAndI8(e, at, &x.Key)
+	e.PutVec(w[12:], at+12, len(x.Value))
+}
+
+func partsTupleOfStringAndI8(e *rkyv.Encoder, x *rkyv.Tuple2[string, int8]) {
+	e.String(x.Field0)
+}
+
+func fixedTupleOfStringAndI8(e *rkyv.Encoder, at int, x *rkyv.Tuple2[string, int8]) {
+	w := (*[12]byte)(e.Window(at, 12))
+	e.PutString(w[:], at, x.Field0)
+	rkyv.PutI8(w[8:], x.Field1)
+}
+
+func fixedEntryOfU64ToEmpty(e *rkyv.Encoder, at int, x *rkyv.Entry[uint64, Empty]) {
+	w := (*[8]byte)(e.Window(at, 8))
+	rkyv.PutU64(w[:], x.Key)
+}
+
+func partsEntryOfCharToOptionOfU16(e *rkyv.Encoder, x *rkyv.Entry[rune, rkyv.Option[uint16]]) {
+	e.Char(x.Key)
+}
+
+func fixedEntryOfCharToOptionOfU16(e *rkyv.Encoder, at int, x *rkyv.Entry[rune, rkyv.Option[uint16]]) {
+	w := (*[8]byte)(e.Window(at, 8))
+	rkyv.PutChar(w[:], x.Key)
+	fixedOptionOfU16(e, at+4, &x.Value)
+}
+
+func fixedOptionOfU16(e *rkyv.Encoder, at int, x *rkyv.Option[uint16]) {
+	if x.Valid {
+		w := (*[4]byte)(e.Window(at, 4))
+		w[0] = 1
+		rkyv.PutU16(w[2:], x.Value)
+	}
+}
+
+func partsMapOfI32ToBoxStr(e *rkyv.Encoder, x []rkyv.Entry[int32, string]) {
+	mark, ok := e.Enter()
+	if !ok {
+		return
+	}
+	for i := range x {
+		partsEntryOfI32ToBoxStr(e, &x[i])
+	}
+	at, ok := e.Place(mark, len(x), 12, 4)
+	if ok {
+		for i := range x {
+			fixedEntryOfI32ToBoxStr(e, at+12*i, &x[i])
+		}
+	}
+	e.Leave(mark, at)
+}
+
+func partsEntryOfI32ToBoxStr(e *rkyv.Encoder, x *rkyv.Entry[int32, string]) {
+	e.BoxStr(x.Value)
+}
+
+func fixedEntryOfI32ToBoxStr(e *rkyv.Encoder, at int, x *rkyv.Entry[int32, string]) {
+	w := (*[12]byte)(e.Window(at, 12))
+	rkyv.PutI32(w[:], x.Key)
+	e.PutVec(w[4:], at+4, len(x.Value))
+}
+
+func partsSetOfTupleOfU8AndU32(e *rkyv.Encoder, x []rkyv.Tuple2[uint8, uint32]) {
+	mark, ok := e.Enter()
+	if !ok {
+		return
+	}
+	at, ok := e.Place(mark, len(x), 8, 4)
+	if ok {
+		for i := range x {
+			fixedTupleOfU8AndU32(e, at+8*i, &x[i])
+		}
+	}
+	e.Leave(mark, at)
+}
+
+func fixedTupleOfU8AndU32(e *rkyv.Encoder, at int, x *rkyv.Tuple2[uint8, uint32]) {
+	w := (*[8]byte)(e.Window(at, 8))
+	rkyv.PutU8(w[:], x.Field0)
+	rkyv.PutU32(w[4:], x.Field1)
+}
+
+func partsNicheOfNonZeroU8(e *rkyv.Encoder, x *rkyv.Option[uint8]) {
+	if x.Valid {
+		e.NonZero(uint64(x.Value))
+	}
+}
+
+func partsNicheOfNonZeroU32(e *rkyv.Encoder, x *rkyv.Option[uint32]) {
+	if x.Valid {
+		e.NonZero(uint64(x.Value))
+	}
+}
+
+func partsNicheOfNonZeroI64(e *rkyv.Encoder, x *rkyv.Option[int64]) {
+	if x.Valid {
+		e.NonZero(uint64(x.Value))
+	}
+}
+
+func partsOptionOfNonZeroU32(e *rkyv.Encoder, x *rkyv.Option[uint32]) {
+	if x.Valid {
+		e.NonZero(uint64(x.Value))
+	}
+}
+
+func partsVecOfNicheOfNonZeroU16(e *rkyv.Encoder, x []rkyv.Option[uint16]) {
+	mark, ok := e.Enter()
+	if !ok {
+		return
+	}
+	for i := range x {
+		partsNicheOfNonZeroU16(e, &x[i])
+	}
+	at, ok := e.Place(mark, len(x), 2, 2)
+	if ok {
+		for i := range x {
+			fixedNicheOfNonZeroU16(e, at+2*i, &x[i])
+		}
+	}
+	e.Leave(mark, at)
+}
+
+func partsNicheOfBoxOfPoint(e *rkyv.Encoder, x *rkyv.Option[*Point]) {
+	if x.Valid {
+		partsBoxOfPoint(e, x.Value)
+	}
+}
+
+func partsNicheOfBoxOfShape(e *rkyv.Encoder, x *rkyv.Option[*Shape]) {
+	if x.Valid {
+		partsBoxOfShape(e, x.Value)
+	}
+}
+
+func partsNicheOfBoxOfString(e *rkyv.Encoder, x *rkyv.Option[*string]) {
+	if x.Valid {
+		partsBoxOfString(e, x.Value)
+	}
+}
+
+func partsNicheOfBoxOfNiches(e *rkyv.Encoder, x *rkyv.Option[*Niches]) {
+	if x.Valid {
+		partsBoxOfNiches(e, x.Value)
+	}
+}
+
+func partsVecOfNicheOfBoxOfPair(e *rkyv.Encoder, x []rkyv.Option[*Pair]) {
+	mark, ok := e.Enter()
+	if !ok {
+		return
+	}
+	for i := range x {
+		partsNicheOfBoxOfPair(e, &x[i])
+	}
+	at, ok := e.Place(mark, len(x), 4, 4)
+	if ok {
+		for i := range x {
+			fixedNicheOfBoxOfPair(e, at+4*i, &x[i])
+		}
+	}
+	e.Leave(mark, at)
+}
+
+func partsOptionOfNicheOfBoxOfU64(e *rkyv.Encoder, x *rkyv.Option[rkyv.Option[*uint64]]) {
+	if x.Valid {
+		partsNicheOfBoxOfU64(e, &x.Value)
+	}
+}
+
+func partsVecOfNonZeroU16(e *rkyv.Encoder, x []uint16) {
+	for i := range x {
+		e.NonZero(uint64(x[i]))
+	}
+	rkyv.EncodeSlice(e, x)
+}
+
+func partsTupleOfNonZeroU8AndNonZeroI64(e *rkyv.Encoder, x *rkyv.Tuple2[uint8, int64]) {
+	e.NonZero(uint64(x.Field0))
+	e.NonZero(uint64(x.Field1))
+}
+
+func partsArray3OfNonZeroU16(e *rkyv.Encoder, x *[3]uint16) {
+	for i := range x {
+		e.NonZero(uint64(x[i]))
+	}
+}
+
+func partsBoxOfNonZeroI64(e *rkyv.Encoder, x *int64) {
+	if x == nil {
+		e.FailNil("Box<NonZeroI64>")
+		return
+	}
+	mark, ok := e.Enter()
+	if !ok {
+		return
+	}
+	e.NonZero(uint64(*x))
+	at, ok := e.Place(mark, 1, 8, 8)
+	if ok {
+		w := e.Window(at, 8)
+		rkyv.PutI64(w[:], *x)
+	}
+	e.Leave(mark, at)
+}
+
+func fixedNicheOfNonZeroU8(e *rkyv.Encoder, at int, x *rkyv.Option[uint8]) {
+	if x.Valid {
+		w := (*[1]byte)(e.Window(at, 1))
+		rkyv.PutU8(w[:], x.Value)
+	}
+}
+
+func fixedNicheOfNonZeroU32(e *rkyv.Encoder, at int, x *rkyv.Option[uint32]) {
+	if x.Valid {
+		w := (*[4]byte)(e.Window(at, 4))
+		rkyv.PutU32(w[:], x.Value)
+	}
+}
+
+func fixedNicheOfNonZeroI64(e *rkyv.Encoder, at int, x *rkyv.Option[int64]) {
+	if x.Valid {
+		w := (*[8]byte)(e.Window(at, 8))
+		rkyv.PutI64(w[:], x.Value)
+	}
+}
+
+func fixedOptionOfNonZeroU32(e *rkyv.Encoder, at int, x *rkyv.Option[uint32]) {
+	if x.Valid {
+		w := (*[8]byte)(e.Window(at, 8))
+		w[0] = 1
+		rkyv.PutU32(w[4:], x.Value)
+	}
+}
+
+func fixedNicheOfBoxOfPoint(e *rkyv.Encoder, at int, x *rkyv.Option[*Point]) {
+	w := (*[4]byte)(e.Window(at, 4))
+	if x.Valid {
+		e.PutBox(w[:], at)
+	} else {
+		rkyv.PutNone(w[:])
+	}
+}
+
+func fixedNicheOfBoxOfShape(e *rkyv.Encoder, at int, x *rkyv.Option[*Shape]) {
+	w := (*[4]byte)(e.Window(at, 4))
+	if x.Valid {
+		e.PutBox(w[:], at)
+	} else {
+		rkyv.PutNone(w[:])
+	}
+}
+
+func fixedNicheOfBoxOfString(e *rkyv.Encoder, at int, x *rkyv.Option[*string]) {
+	w := (*[4]byte)(e.Window(at, 4))
+	if x.Valid {
+		e.PutBox(w[:], at)
+	} else {
+		rkyv.PutNone(w[:])
+	}
+}
+
+func fixedNicheOfBoxOfNiches(e *rkyv.Encoder, at int, x *rkyv.Option[*Niches]) {
+	w := (*[4]byte)(e.Window(at, 4))
+	if x.Valid {
+		e.PutBox(w[:], at)
+	} else {
+		rkyv.PutNone(w[:])
+	}
+}
+
+func fixedOptionOfNicheOfBoxOfU64(e *rkyv.Encoder, at int, x *rkyv.Option[rkyv.Option[*uint64]]) {
+	if x.Valid {
+		w := (*[8]byte)(e.Window(at, 8))
+		w[0] = 1
+		fixedNicheOfBoxOfU64(e, at+4, &x.Value)
+	}
+}
+
+func fixedTupleOfNonZeroU8AndNonZeroI64(e *rkyv.Encoder, at int, x *rkyv.Tuple2[uint8, int64]) {
+	w := (*[16]byte)(e.Window(at, 16))
+	rkyv.PutU8(w[:], x.Field0)
+	rkyv.PutI64(w[8:], x.Field1)
+}
+
+func viewNicheOfNonZeroU8(r rkyv.Ref) (option rkyv.Option[uint8]) {
+	if value := r.U8(0); value != 0 {
+		option = rkyv.Some(value)
+	}
+	return option
+}
+
+func viewNicheOfNonZeroU32(r rkyv.Ref) (option rkyv.Option[uint32]) {
+	if value := r.U32(0); value != 0 {
+		option = rkyv.Some(value)
+	}
+	return option
+}
+
+func viewNicheOfNonZeroI64(r rkyv.Ref) (option rkyv.Option[int64]) {
+	if value := r.I64(0); value != 0 {
+		option = rkyv.Some(value)
+	}
+	return option
+}
+
+func viewOptionOfNonZeroU32(r rkyv.Ref) (option rkyv.Option[uint32]) {
+	if r.Bool(0) {
+		option = rkyv.Some(r.U32(4))
+	}
+	return option
+}
+
+func viewVecOfNicheOfNonZeroU16(r rkyv.Ref) rkyv.List[rkyv.Option[uint16]] {
+	return rkyv.VecList(r, 2, viewNicheOfNonZeroU16)
+}
+
+func viewNicheOfBoxOfPoint(r rkyv.Ref) (option rkyv.Option[PointView]) {
+	if !r.None(0) {
+		option = rkyv.Some(viewBoxOfPoint(r))
+	}
+	return option
+}
+
+func viewNicheOfBoxOfShape(r rkyv.Ref) (option rkyv.Option[ShapeView]) {
+	if !r.None(0) {
+		option = rkyv.Some(viewBoxOfShape(r))
+	}
+	return option
+}
+
+func viewNicheOfBoxOfString(r rkyv.Ref) (option rkyv.Option[string]) {
+	if !r.None(0) {
+		option = rkyv.Some(viewBoxOfString(r))
+	}
+	return option
+}
+
+func aliasNicheOfBoxOfString(r rkyv.Ref) (option rkyv.Option[string]) {
+	if !r.None(0) {
+		option = rkyv.Some(aliasBoxOfString(r))
+	}
+	return option
+}
+
+func viewNicheOfBoxOfNiches(r rkyv.Ref) (option rkyv.Option[NichesView]) {
+	if !r.None(0) {
+		option = rkyv.Some(viewBoxOfNiches(r))
+	}
+	return option
+}
+
+func viewVecOfNicheOfBoxOfPair(r rkyv.Ref) rkyv.List[rkyv.Option[PairView]] {
+	return rkyv.VecList(r, 4, viewNicheOfBoxOfPair)
+}
+
+func viewOptionOfNicheOfBoxOfU64(r rkyv.Ref) (option rkyv.Option[rkyv.Option[uint64]]) {
+	if r.Bool(0) {
+		option = rkyv.Some(viewNicheOfBoxOfU64(r.At(4)))
+	}
+	return option
+}
+
+func viewTupleOfNonZeroU8AndNonZeroI64(r rkyv.Ref) rkyv.Tuple2[uint8, int64] {
+	return rkyv.Tuple2[uint8, int64]{
+		Field0: r.U8(0),
+		Field1: r.I64(8),
+	}
+}
+
+func loadArray3OfNonZeroU16(r rkyv.Ref) (x [3]uint16) {
+	copy(x[:], rkyv.ArrayView[uint16](r, 0, 3))
+	return x
+}
+
+func viewBoxOfNonZeroI64(r rkyv.Ref) int64 {
+	return r.Box(0).I64(0)
+}
+
+func loadNicheOfNonZeroU8(r rkyv.Ref) (x rkyv.Option[uint8]) {
+	if value := r.U8(0); value != 0 {
+		x = rkyv.Some(value)
+	}
+	return x
+}
+
+func loadNicheOfNonZeroU32(r rkyv.Ref) (x rkyv.Option[uint32]) {
+	if value := r.U32(0); value != 0 {
+		x = rkyv.Some(value)
+	}
+	return x
+}
+
+func loadNicheOfNonZeroI64(r rkyv.Ref) (x rkyv.Option[int64]) {
+	if value := r.I64(0); value != 0 {
+		x = rkyv.Some(value)
+	}
+	return x
+}
+
+func loadOptionOfNonZeroU32(r rkyv.Ref) (x rkyv.Option[uint32]) {
+	if r.Bool(0) {
+		x = rkyv.Some(r.U32(4))
+	}
+	return x
+}
+
+func loadVecOfNicheOfNonZeroU16(r rkyv.Ref) (x []rkyv.Option[uint16]) {
+	return rkyv.LoadVec(r, 2, loadNicheOfNonZeroU16)
+}
+
+func loadNicheOfBoxOfPoint(r rkyv.Ref) (x rkyv.Option[*Point]) {
+	if !r.None(0) {
+		x = rkyv.Some(loadBoxOfPoint(r))
+	}
+	return x
+}
+
+func loadNicheOfBoxOfShape(r rkyv.Ref) (x rkyv.Option[*Shape]) {
+	if !r.None(0) {
+		x = rkyv.Some(loadBoxOfShape(r))
+	}
+	return x
+}
+
+func loadNicheOfBoxOfString(r rkyv.Ref) (x rkyv.Option[*string]) {
+	if !r.None(0) {
+		x = rkyv.Some(loadBoxOfString(r))
+	}
+	return x
+}
+
+func loadNicheOfBoxOfNiches(r rkyv.Ref) (x rkyv.Option[*Niches]) {
+	if !r.None(0) {
+		x = rkyv.Some(loadBoxOfNiches(r))
+	}
+	return x
+}
+
+func loadVecOfNicheOfBoxOfPair(r rkyv.Ref) (x []rkyv.Option[*Pair]) {
+	return rkyv.LoadVec(r, 4, loadNicheOfBoxOfPair)
+}
+
+func loadOptionOfNicheOfBoxOfU64(r rkyv.Ref) (x rkyv.Option[rkyv.Option[*uint64]]) {
+	if r.Bool(0) {
+		x = rkyv.Some(loadNicheOfBoxOfU64(r.At(4)))
+	}
+	return x
+}
+
+func loadTupleOfNonZeroU8AndNonZeroI64(r rkyv.Ref) (x rkyv.Tuple2[uint8, int64]) {
+	return rkyv.Tuple2[uint8, int64]{
+		Field0: r.U8(0),
+		Field1: r.I64(8),
+	}
+}
+
+func loadBoxOfNonZeroI64(r rkyv.Ref) (x *int64) {
+	content := r.Box(0).I64(0)
+	return &content
+}
+
+func checkOptionOfNonZeroU32(c *rkyv.Checker, at int) bool {
+	some, ok := c.Some(at)
+	if !ok || !some {
+		return ok
+	}
+	return c.NonZero(at+4, 4)
+}
+
+func checkNicheOfBoxOfPoint(c *rkyv.Checker, at int) bool {
+	return c.None(at) || checkBoxOfPoint(c, at)
+}
+
+func checkNicheOfBoxOfShape(c *rkyv.Checker, at int) bool {
+	return c.None(at) || checkBoxOfShape(c, at)
+}
+
+func checkNicheOfBoxOfString(c *rkyv.Checker, at int) bool {
+	return c.None(at) || checkBoxOfString(c, at)
+}
+
+func checkNicheOfBoxOfNiches(c *rkyv.Checker, at int) bool {
+	return c.None(at) || checkBoxOfNiches(c, at)
+}
+
+func checkVecOfNicheOfBoxOfPair(c *rkyv.Checker, at int) bool {
+	scope, ok := c.Vec(at, 4, 4)
+	if !ok {
+		return false
+	}
+	at = scope.At
+	for i := range scope.Count {
+		if !checkNicheOfBoxOfPair(c, at+4*i) {
+			return false
+		}
+	}
+	return c.Leave(scope)
+}
+
+func checkOptionOfNicheOfBoxOfU64(c *rkyv.Checker, at int) bool {
+	some, ok := c.Some(at)
+	if !ok || !some {
+		return ok
+	}
+	return checkNicheOfBoxOfU64(c, at+4)
+}
+
+func checkVecOfNonZeroU16(c *rkyv.Checker, at int) bool {
+	scope, ok := c.Vec(at, 2, 2)
+	if !ok {
+		return false
+	}
+	at = scope.At
+	for i := range scope.Count {
+		if !c.NonZero(at+2*i, 2) {
+			return false
+		}
+	}
+	return c.Leave(scope)
+}
+
+func checkTupleOfNonZeroU8AndNonZeroI64(c *rkyv.Checker, at int) bool {
+	return c.NonZero(at, 1) &&
+		c.NonZero(at+8, 8)
+}
+
+func checkArray3OfNonZeroU16(c *rkyv.Checker, at int) bool {
+	for i := range 3 {
+		if !c.NonZero(at+2*i, 2) {
+			return false
+		}
+	}
+	return true
+}
+
+func checkBoxOfNonZeroI64(c *rkyv.Checker, at int) bool {
+	scope, ok := c.Box(at, 8, 8)
+	if !ok {
+		return false
+	}
+	at = scope.At
+	return c.NonZero(at, 8) && c.Leave(scope)
+}
+
+func partsNicheOfNonZeroU16(e *rkyv.Encoder, x *rkyv.Option[uint16]) {
+	if x.Valid {
+		e.NonZero(uint64(x.Value))
+	}
+}
+
+func fixedNicheOfNonZeroU16(e *rkyv.Encoder, at int, x *rkyv.Option[uint16]) {
+	if x.Valid {
+		w := (*[2]byte)(e.Window(at, 2))
+		rkyv.PutU16(w[:], x.Value)
+	}
+}
+
+func partsNicheOfBoxOfPair(e *rkyv.Encoder, x *rkyv.Option[*Pair]) {
+	if x.Valid {
+		partsBoxOfPair(e, x.Value)
+	}
+}
+
+func fixedNicheOfBoxOfPair(e *rkyv.Encoder, at int, x *rkyv.Option[*Pair]) {
+	w := (*[4]byte)(e.Window(at, 4))
+	if x.Valid {
+		e.PutBox(w[:], at)
+	} else {
+		rkyv.PutNone(w[:])
+	}
+}
+
+func partsVecOfArray16OfU8(e *rkyv.Encoder, x [][16]byte) {
+	mark, ok := e.Enter()
+	if !ok {
+		return
+	}
+	at, ok := e.Place(mark, len(x), 16, 1)
+	if ok {
+		w := e.Window(at, 16*len(x))
+		for i := range x {
+			rkyv.PutArray(w[16*i:], x[i][:])
+		}
+	}
+	e.Leave(mark, at)
+}
+
+func partsMapOfArray16OfU8ToString(e *rkyv.Encoder, x []rkyv.Entry[[16]byte, string]) {
+	mark, ok := e.Enter()
+	if !ok {
+		return
+	}
+	for i := range x {
+		partsEntryOfArray16OfU8ToString(e, &x[i])
+	}
+	at, ok := e.Place(mark, len(x), 24, 4)
+	if ok {
+		for i := range x {
+			fixedEntryOfArray16OfU8ToString(e, at+24*i, &x[i])
+		}
+	}
+	e.Leave(mark, at)
+}
+
+func fixedOptionOfArray16OfU8(e *rkyv.Encoder, at int, x *rkyv.Option[[16]byte]) {
+	if x.Valid {
+		w := (*[17]byte)(e.Window(at, 17))
+		w[0] = 1
+		rkyv.PutArray(w[1:], x.Value[:])
+	}
+}
+
+func loadArray16OfU8(r rkyv.Ref) (x [16]byte) {
+	copy(x[:], rkyv.ArrayView[byte](r, 0, 16))
+	return x
+}
+
+func viewVecOfArray16OfU8(r rkyv.Ref) rkyv.List[[16]byte] {
+	return rkyv.VecList(r, 16, loadArray16OfU8)
+}
+
+func viewOptionOfArray16OfU8(r rkyv.Ref) (option rkyv.Option[[16]byte]) {
+	if r.Bool(0) {
+		option = rkyv.Some(loadArray16OfU8(r.At(1)))
+	}
+	return option
+}
+
+func viewMapOfArray16OfU8ToString(r rkyv.Ref) rkyv.Map[[16]byte, string] {
+	return rkyv.MapAt(r, 24, 16, loadArray16OfU8, rkyv.CopyString)
+}
+
+func aliasMapOfArray16OfU8ToString(r rkyv.Ref) rkyv.Map[[16]byte, string] {
+	return rkyv.MapAt(r, 24, 16, loadArray16OfU8, rkyv.ViewString)
+}
+
+func loadVecOfArray16OfU8(r rkyv.Ref) (x [][16]byte) {
+	return rkyv.LoadVec(r, 16, loadArray16OfU8)
+}
+
+func loadOptionOfArray16OfU8(r rkyv.Ref) (x rkyv.Option[[16]byte]) {
+	if r.Bool(0) {
+		x = rkyv.Some(loadArray16OfU8(r.At(1)))
+	}
+	return x
+}
+
+func loadMapOfArray16OfU8ToString(r rkyv.Ref) (x []rkyv.Entry[[16]byte, string]) {
+	return rkyv.LoadVec(r, 24, loadEntryOfArray16OfU8ToString)
+}
+
+func checkMapOfArray16OfU8ToString(c *rkyv.Checker, at int) bool {
+	scope, ok := c.Vec(at, 24, 4)
+	if !ok {
+		return false
+	}
+	at = scope.At
+	for i := range scope.Count {
+		if !checkEntryOfArray16OfU8ToString(c, at+24*i) {
+			return false
+		}
+	}
+	return c.Leave(scope)
+}
+
+func partsEntryOfArray16OfU8ToString(e *rkyv.Encoder, x *rkyv.Entry[[16]byte, string]) {
+	e.String(x.Value)
+}
+
+func fixedEntryOfArray16OfU8ToString(e *rkyv.Encoder, at int, x *rkyv.Entry[[16]byte, string]) {
+	w := (*[24]byte)(e.Window(at, 24))
+	rkyv.PutArray(w[:], x.Key[:])
+	e.PutString(w[16:], at+16, x.Value)
+}
+
+func partsOptionOfBoxOfItem(e *rkyv.Encoder, x *rkyv.Option[*Item]) {
+	if x.Valid {
+		partsBoxOfItem(e, x.Value)
+	}
+}
+
+func fixedOptionOfBoxOfItem(e *rkyv.Encoder, at int, x *rkyv.Option[*Item]) {
+	if x.Valid {
+		w := (*[8]byte)(e.Window(at, 8))
+		w[0] = 1
+		e.PutBox(w[4:], at+4)
+	}
+}
+
+func viewOptionOfBoxOfItem(r rkyv.Ref) (option rkyv.Option[ItemView]) {
+	if r.Bool(0) {
+		option = rkyv.Some(viewBoxOfItem(r.At(4)))
+	}
+	return option
+}
+
+func loadOptionOfBoxOfItem(r rkyv.Ref) (x rkyv.Option[*Item]) {
+	if r.Bool(0) {
+		x = rkyv.Some(loadBoxOfItem(r.At(4)))
+	}
+	return x
+}
+
+func checkOptionOfBoxOfItem(c *rkyv.Checker, at int) bool {
+	some, ok := c.Some(at)
+	if !ok || !some {
+		return ok
+	}
+	return checkBoxOfItem(c, at+4)
+}
+
+func partsOptionOfBoxOfU32(e *rkyv.Encoder, x *rkyv.Option[*uint32]) {
+	if x.Valid {
+		partsBoxOfU32(e, x.Value)
+	}
+}
+
+func fixedOptionOfBoxOfU32(e *rkyv.Encoder, at int, x *rkyv.Option[*uint32]) {
+	if x.Valid {
+		w := (*[8]byte)(e.Window(at, 8))
+		w[0] = 1
+		e.PutBox(w[4:], at+4)
+	}
+}
+
+func viewOptionOfBoxOfU32(r rkyv.Ref) (option rkyv.Option[uint32]) {
+	if r.Bool(0) {
+		option = rkyv.Some(viewBoxOfU32(r.At(4)))
+	}
+	return option
+}
+
+func loadOptionOfBoxOfU32(r rkyv.Ref) (x rkyv.Option[*uint32]) {
+	if r.Bool(0) {
+		x = rkyv.Some(loadBoxOfU32(r.At(4)))
+	}
+	return x
+}
+
+func checkOptionOfBoxOfU32(c *rkyv.Checker, at int) bool {
+	some, ok := c.Some(at)
+	if !ok || !some {
+		return ok
+	}
+	return checkBoxOfU32(c, at+4)
+}
+
+func partsOptionOfBoxOfVecOfPoint(e *rkyv.Encoder, x *rkyv.Option[*[]Point]) {
+	if x.Valid {
+		partsBoxOfVecOfPoint(e, x.Value)
+	}
+}
+
+func fixedOptionOfBoxOfVecOfPoint(e *rkyv.Encoder, at int, x *rkyv.Option[*[]Point]) {
+	if x.Valid {
+		w := (*[8]byte)(e.Window(at, 8))
+		w[0] = 1
+		e.PutBox(w[4:], at+4)
+	}
+}
+
+func viewOptionOfBoxOfVecOfPoint(r rkyv.Ref) (option rkyv.Option[rkyv.List[PointView]]) {
+	if r.Bool(0) {
+		option = rkyv.Some(viewBoxOfVecOfPoint(r.At(4)))
+	}
+	return option
+}
+
+func loadOptionOfBoxOfVecOfPoint(r rkyv.Ref) (x rkyv.Option[*[]Point]) {
+	if r.Bool(0) {
+		x = rkyv.Some(loadBoxOfVecOfPoint(r.At(4)))
+	}
+	return x
+}
+
+func checkOptionOfBoxOfVecOfPoint(c *rkyv.Checker, at int) bool {
+	some, ok := c.Some(at)
+	if !ok || !some {
+		return ok
+	}
+	return checkBoxOfVecOfPoint(c, at+4)
+}
+
+func partsVecOfPageOfBool(e *rkyv.Encoder, x []PageOfBool) {
+	mark, ok := e.Enter()
+	if !ok {
+		return
+	}
+	for i := range x {
+		partsPageOfBool(e, &x[i])
+	}
+	at, ok := e.Place(mark, len(x), 24, 8)
+	if ok {
+		for i := range x {
+			fixedPageOfBool(e, at+24*i, &x[i])
+		}
+	}
+	e.Leave(mark, at)
+}
+
+func partsOptionOfBoxOfPageOfBool(e *rkyv.Encoder, x *rkyv.Option[*PageOfBool]) {
+	if x.Valid {
+		partsBoxOfPageOfBool(e, x.Value)
+	}
+}
+
+func fixedOptionOfBoxOfPageOfBool(e *rkyv.Encoder, at int, x *rkyv.Option[*PageOfBool]) {
+	if x.Valid {
+		w := (*[8]byte)(e.Window(at, 8))
+		w[0] = 1
+		e.PutBox(w[4:], at+4)
+	}
+}
+
+func viewVecOfPageOfBool(r rkyv.Ref) rkyv.List[PageOfBoolView] {
+	return rkyv.VecList(r, 24, viewPageOfBool)
+}
+
+func viewOptionOfBoxOfPageOfBool(r rkyv.Ref) (option rkyv.Option[PageOfBoolView]) {
+	if r.Bool(0) {
+		option = rkyv.Some(viewBoxOfPageOfBool(r.At(4)))
+	}
+	return option
+}
+
+func loadVecOfPageOfBool(r rkyv.Ref) (x []PageOfBool) {
+	return rkyv.LoadVec(r, 24, loadPageOfBool)
+}
+
+func loadOptionOfBoxOfPageOfBool(r rkyv.Ref) (x rkyv.Option[*PageOfBool]) {
+	if r.Bool(0) {
+		x = rkyv.Some(loadBoxOfPageOfBool(r.At(4)))
+	}
+	return x
+}
+
+func checkVecOfPageOfBool(c *rkyv.Checker, at int) bool {
+	scope, ok := c.Vec(at, 24, 8)
+	if !ok {
+		return false
+	}
+	at = scope.At
+	for i := range scope.Count {
+		if !checkPageOfBool(c, at+24*i) {
+			return false
+		}
+	}
+	return c.Leave(scope)
+}
+
+func checkOptionOfBoxOfPageOfBool(c *rkyv.Checker, at int) bool {
+	some, ok := c.Some(at)
+	if !ok || !some {
+		return ok
+	}
+	return checkBoxOfPageOfBool(c, at+4)
+}
+
+func partsOptionOfBoxOfBool(e *rkyv.Encoder, x *rkyv.Option[*bool]) {
+	if x.Valid {
+		partsBoxOfBool(e, x.Value)
+	}
+}
+
+func fixedOptionOfBoxOfBool(e *rkyv.Encoder, at int, x *rkyv.Option[*bool]) {
+	if x.Valid {
+		w := (*[8]byte)(e.Window(at, 8))
+		w[0] = 1
+		e.PutBox(w[4:], at+4)
+	}
+}
+
+func viewOptionOfBoxOfBool(r rkyv.Ref) (option rkyv.Option[bool]) {
+	if r.Bool(0) {
+		option = rkyv.Some(viewBoxOfBool(r.At(4)))
+	}
+	return option
+}
+
+func loadOptionOfBoxOfBool(r rkyv.Ref) (x rkyv.Option[*bool]) {
+	if r.Bool(0) {
+		x = rkyv.Some(loadBoxOfBool(r.At(4)))
+	}
+	return x
+}
+
+func checkOptionOfBoxOfBool(c *rkyv.Checker, at int) bool {
+	some, ok := c.Some(at)
+	if !ok || !some {
+		return ok
+	}
+	return checkBoxOfBool(c, at+4)
+}
+
 func viewPoint(r rkyv.Ref) PointView {
 	return PointView{ref: r}
 }
@@ -13372,7 +18064,7 @@ func fixedOptionOfVecOfShape(e *rkyv.Encoder, at int, x *rkyv.Option[[]Shape]) {
 	}
 }
 
-func partsBoxOfUnit(e *rkyv.Encoder, x *struct{}) {
+func partsBoxOfUnit2(e *rkyv.Encoder, x *struct{}) {
 	if x == nil {
 		e.FailNil("Box<()>")
 		return
@@ -13433,7 +18125,7 @@ func viewBoxOfVecOfOptionOfBoxOfColor(r rkyv.Ref) rkyv.List[rkyv.Option[Color]] 
 	return viewVecOfOptionOfBoxOfColor(r.Box(0))
 }
 
-func viewBoxOfUnit(r rkyv.Ref) struct{} {
+func viewBoxOfUnit2(r rkyv.Ref) struct{} {
 	return struct{}{}
 }
 
@@ -13502,7 +18194,7 @@ func loadBoxOfVecOfOptionOfBoxOfColor(r rkyv.Ref) (x *[]rkyv.Option[*Color]) {
 	return &content
 }
 
-func loadBoxOfUnit(r rkyv.Ref) (x *struct{}) {
+func loadBoxOfUnit2(r rkyv.Ref) (x *struct{}) {
 	content := struct{}{}
 	return &content
 }
@@ -13576,7 +18268,7 @@ func checkBoxOfVecOfOptionOfBoxOfColor(c *rkyv.Checker, at int) bool {
 	return checkVecOfOptionOfBoxOfColor(c, at) && c.Leave(scope)
 }
 
-func checkBoxOfUnit(c *rkyv.Checker, at int) bool {
+func checkBoxOfUnit2(c *rkyv.Checker, at int) bool {
 	scope, ok := c.Box(at, 0, 1)
 	return ok && c.Leave(scope)
 }
@@ -14170,6 +18862,491 @@ func checkBoxedSliceOfBool(c *rkyv.Checker, at int) bool {
 	return c.Leave(scope)
 }
 
+func partsMapOfCharToOptionOfU16(e *rkyv.Encoder, x []rkyv.Entry[rune, rkyv.Option[uint16]]) {
+	mark, ok := e.Enter()
+	if !ok {
+		return
+	}
+	for i := range x {
+		partsEntryOfCharToOptionOfU16(e, &x[i])
+	}
+	at, ok := e.Place(mark, len(x), 8, 4)
+	if ok {
+		for i := range x {
+			fixedEntryOfCharToOptionOfU16(e, at+8*i, &x[i])
+		}
+	}
+	e.Leave(mark, at)
+}
+
+func viewU32(r rkyv.Ref) uint32 {
+	return r.U32(0)
+}
+
+func viewU8(r rkyv.Ref) uint8 {
+	return r.U8(0)
+}
+
+func viewU16(r rkyv.Ref) uint16 {
+	return r.U16(0)
+}
+
+func viewU128(r rkyv.Ref) rkyv.Uint128 {
+	return r.U128(0)
+}
+
+func viewBool(r rkyv.Ref) bool {
+	return r.Bool(0)
+}
+
+func viewTupleOfStringAndI8(r rkyv.Ref) rkyv.Tuple2[string, int8] {
+	return rkyv.Tuple2[string, int8]{
+		Field0: r.String(0),
+		Field1: r.I8(8),
+	}
+}
+
+func aliasTupleOfStringAndI8(r rkyv.Ref) rkyv.Tuple2[string, int8] {
+	return rkyv.Tuple2[string, int8]{
+		Field0: r.StringView(0),
+		Field1: r.I8(8),
+	}
+}
+
+func viewU64(r rkyv.Ref) uint64 {
+	return r.U64(0)
+}
+
+func viewEmpty(r rkyv.Ref) EmptyView {
+	return EmptyView{ref: r}
+}
+
+func viewMapOfCharToOptionOfU16(r rkyv.Ref) rkyv.Map[rune, rkyv.Option[uint16]] {
+	return rkyv.MapAt(r, 8, 4, viewChar, viewOptionOfU16)
+}
+
+func viewMapOfI32ToBoxStr(r rkyv.Ref) rkyv.Map[int32, string] {
+	return rkyv.MapAt(r, 12, 4, viewI32, viewBoxStr)
+}
+
+func aliasMapOfI32ToBoxStr(r rkyv.Ref) rkyv.Map[int32, string] {
+	return rkyv.MapAt(r, 12, 4, viewI32, aliasBoxStr)
+}
+
+func viewSetOfTupleOfU8AndU32(r rkyv.Ref) rkyv.List[rkyv.Tuple2[uint8, uint32]] {
+	return rkyv.VecList(r, 8, viewTupleOfU8AndU32)
+}
+
+func loadEntryOfStringToU32(r rkyv.Ref) (x rkyv.Entry[string, uint32]) {
+	return rkyv.Entry[string, uint32]{
+		Key:   r.String(0),
+		Value: r.U32(8),
+	}
+}
+
+func loadEntryOfU8ToPoint(r rkyv.Ref) (x rkyv.Entry[uint8, Point]) {
+	return rkyv.Entry[uint8, Point]{
+		Key:   r.U8(0),
+		Value: PointView{ref: r.At(4)}.Load(),
+	}
+}
+
+func loadEntryOfU16ToShape(r rkyv.Ref) (x rkyv.Entry[uint16, Shape]) {
+	return rkyv.Entry[uint16, Shape]{
+		Key:   r.U16(0),
+		Value: ShapeView{ref: r.At(8)}.Load(),
+	}
+}
+
+func loadEntryOfU128ToBool(r rkyv.Ref) (x rkyv.Entry[rkyv.Uint128, bool]) {
+	return rkyv.Entry[rkyv.Uint128, bool]{
+		Key:   r.U128(0),
+		Value: r.Bool(16),
+	}
+}
+
+func loadEntryOfTupleOfStringAndI8ToVecOfString(r rkyv.Ref) (x rkyv.Entry[rkyv.Tuple2[string, int8], []string]) {
+	return rkyv.Entry[rkyv.Tuple2[string, int8], []string]{
+		Key:   loadTupleOfStringAndI8(r),
+		Value: loadVecOfString(r.At(12)),
+	}
+}
+
+func loadEntryOfU64ToEmpty(r rkyv.Ref) (x rkyv.Entry[uint64, Empty]) {
+	return rkyv.Entry[uint64, Empty]{
+		Key:   r.U64(0),
+		Value: EmptyView{ref: r.At(8)}.Load(),
+	}
+}
+
+func loadMapOfCharToOptionOfU16(r rkyv.Ref) (x []rkyv.Entry[rune, rkyv.Option[uint16]]) {
+	return rkyv.LoadVec(r, 8, loadEntryOfCharToOptionOfU16)
+}
+
+func loadMapOfI32ToBoxStr(r rkyv.Ref) (x []rkyv.Entry[int32, string]) {
+	return rkyv.LoadVec(r, 12, loadEntryOfI32ToBoxStr)
+}
+
+func loadSetOfTupleOfU8AndU32(r rkyv.Ref) (x []rkyv.Tuple2[uint8, uint32]) {
+	return rkyv.LoadVec(r, 8, loadTupleOfU8AndU32)
+}
+
+func checkEntryOfStringToU32(c *rkyv.Checker, at int) bool {
+	return c.String(at)
+}
+
+func checkEntryOfU16ToShape(c *rkyv.Checker, at int) bool {
+	return checkShape(c, at+8)
+}
+
+func checkEntryOfU128ToBool(c *rkyv.Checker, at int) bool {
+	return c.Bool(at + 16)
+}
+
+func checkEntryOfTupleOfStringAndI8ToVecOfString(c *rkyv.Checker, at int) bool {
+	return checkTupleOfStringAndI8(c, at) &&
+		checkVecOfString(c, at+12)
+}
+
+func checkMapOfCharToOptionOfU16(c *rkyv.Checker, at int) bool {
+	scope, ok := c.Vec(at, 8, 4)
+	if !ok {
+		return false
+	}
+	at = scope.At
+	for i := range scope.Count {
+		if !checkEntryOfCharToOptionOfU16(c, at+8*i) {
+			return false
+		}
+	}
+	return c.Leave(scope)
+}
+
+func checkMapOfI32ToBoxStr(c *rkyv.Checker, at int) bool {
+	scope, ok := c.Vec(at, 12, 4)
+	if !ok {
+		return false
+	}
+	at = scope.At
+	for i := range scope.Count {
+		if !checkEntryOfI32ToBoxStr(c, at+12*i) {
+			return false
+		}
+	}
+	return c.Leave(scope)
+}
+
+func partsBoxOfShape(e *rkyv.Encoder, x *Shape) {
+	if x == nil {
+		e.FailNil("Box<Shape>")
+		return
+	}
+	mark, ok := e.Enter()
+	if !ok {
+		return
+	}
+	partsShape(e, *x)
+	at, ok := e.Place(mark, 1, 32, 8)
+	if ok {
+		(*x).fixed(e, at)
+	}
+	e.Leave(mark, at)
+}
+
+func partsBoxOfNiches(e *rkyv.Encoder, x *Niches) {
+	if x == nil {
+		e.FailNil("Box<Niches>")
+		return
+	}
+	mark, ok := e.Enter()
+	if !ok {
+		return
+	}
+	partsNiches(e, x)
+	at, ok := e.Place(mark, 1, 112, 8)
+	if ok {
+		fixedNiches(e, at, x)
+	}
+	e.Leave(mark, at)
+}
+
+func partsNicheOfBoxOfU64(e *rkyv.Encoder, x *rkyv.Option[*uint64]) {
+	if x.Valid {
+		partsBoxOfU64(e, x.Value)
+	}
+}
+
+func fixedNicheOfBoxOfU64(e *rkyv.Encoder, at int, x *rkyv.Option[*uint64]) {
+	w := (*[4]byte)(e.Window(at, 4))
+	if x.Valid {
+		e.PutBox(w[:], at)
+	} else {
+		rkyv.PutNone(w[:])
+	}
+}
+
+func viewNicheOfNonZeroU16(r rkyv.Ref) (option rkyv.Option[uint16]) {
+	if value := r.U16(0); value != 0 {
+		option = rkyv.Some(value)
+	}
+	return option
+}
+
+func viewBoxOfShape(r rkyv.Ref) ShapeView {
+	return ShapeView{ref: r.Box(0)}
+}
+
+func viewBoxOfNiches(r rkyv.Ref) NichesView {
+	return NichesView{ref: r.Box(0)}
+}
+
+func viewNicheOfBoxOfPair(r rkyv.Ref) (option rkyv.Option[PairView]) {
+	if !r.None(0) {
+		option = rkyv.Some(viewBoxOfPair(r))
+	}
+	return option
+}
+
+func viewNicheOfBoxOfU64(r rkyv.Ref) (option rkyv.Option[uint64]) {
+	if !r.None(0) {
+		option = rkyv.Some(viewBoxOfU64(r))
+	}
+	return option
+}
+
+func loadNicheOfNonZeroU16(r rkyv.Ref) (x rkyv.Option[uint16]) {
+	if value := r.U16(0); value != 0 {
+		x = rkyv.Some(value)
+	}
+	return x
+}
+
+func loadBoxOfShape(r rkyv.Ref) (x *Shape) {
+	content := ShapeView{ref: r.Box(0)}.Load()
+	return &content
+}
+
+func loadBoxOfNiches(r rkyv.Ref) (x *Niches) {
+	content := NichesView{ref: r.Box(0)}.Load()
+	return &content
+}
+
+func loadNicheOfBoxOfPair(r rkyv.Ref) (x rkyv.Option[*Pair]) {
+	if !r.None(0) {
+		x = rkyv.Some(loadBoxOfPair(r))
+	}
+	return x
+}
+
+func loadNicheOfBoxOfU64(r rkyv.Ref) (x rkyv.Option[*uint64]) {
+	if !r.None(0) {
+		x = rkyv.Some(loadBoxOfU64(r))
+	}
+	return x
+}
+
+func checkBoxOfShape(c *rkyv.Checker, at int) bool {
+	scope, ok := c.Box(at, 32, 8)
+	if !ok {
+		return false
+	}
+	at = scope.At
+	return checkShape(c, at) && c.Leave(scope)
+}
+
+func checkBoxOfNiches(c *rkyv.Checker, at int) bool {
+	scope, ok := c.Box(at, 112, 8)
+	if !ok {
+		return false
+	}
+	at = scope.At
+	return checkNiches(c, at) && c.Leave(scope)
+}
+
+func checkNicheOfBoxOfPair(c *rkyv.Checker, at int) bool {
+	return c.None(at) || checkBoxOfPair(c, at)
+}
+
+func checkNicheOfBoxOfU64(c *rkyv.Checker, at int) bool {
+	return c.None(at) || checkBoxOfU64(c, at)
+}
+
+func partsBoxOfPair(e *rkyv.Encoder, x *Pair) {
+	if x == nil {
+		e.FailNil("Box<Pair>")
+		return
+	}
+	mark, ok := e.Enter()
+	if !ok {
+		return
+	}
+	at, ok := e.Place(mark, 1, 16, 8)
+	if ok {
+		fixedPair(e, at, x)
+	}
+	e.Leave(mark, at)
+}
+
+func loadEntryOfArray16OfU8ToString(r rkyv.Ref) (x rkyv.Entry[[16]byte, string]) {
+	return rkyv.Entry[[16]byte, string]{
+		Key:   loadArray16OfU8(r),
+		Value: r.String(16),
+	}
+}
+
+func checkEntryOfArray16OfU8ToString(c *rkyv.Checker, at int) bool {
+	return c.String(at + 16)
+}
+
+func partsBoxOfItem(e *rkyv.Encoder, x *Item) {
+	if x == nil {
+		e.FailNil("Box<Item>")
+		return
+	}
+	mark, ok := e.Enter()
+	if !ok {
+		return
+	}
+	partsItem(e, x)
+	at, ok := e.Place(mark, 1, 12, 4)
+	if ok {
+		fixedItem(e, at, x)
+	}
+	e.Leave(mark, at)
+}
+
+func viewBoxOfItem(r rkyv.Ref) ItemView {
+	return ItemView{ref: r.Box(0)}
+}
+
+func loadBoxOfItem(r rkyv.Ref) (x *Item) {
+	content := ItemView{ref: r.Box(0)}.Load()
+	return &content
+}
+
+func checkBoxOfItem(c *rkyv.Checker, at int) bool {
+	scope, ok := c.Box(at, 12, 4)
+	if !ok {
+		return false
+	}
+	at = scope.At
+	return checkItem(c, at) && c.Leave(scope)
+}
+
+func partsBoxOfVecOfPoint(e *rkyv.Encoder, x *[]Point) {
+	if x == nil {
+		e.FailNil("Box<Vec<Point>>")
+		return
+	}
+	mark, ok := e.Enter()
+	if !ok {
+		return
+	}
+	partsVecOfPoint(e, *x)
+	at, ok := e.Place(mark, 1, 8, 4)
+	if ok {
+		w := e.Window(at, 8)
+		e.PutVec(w[:], at, len(*x))
+	}
+	e.Leave(mark, at)
+}
+
+func viewBoxOfVecOfPoint(r rkyv.Ref) rkyv.List[PointView] {
+	return viewVecOfPoint(r.Box(0))
+}
+
+func loadBoxOfVecOfPoint(r rkyv.Ref) (x *[]Point) {
+	content := loadVecOfPoint(r.Box(0))
+	return &content
+}
+
+func checkBoxOfVecOfPoint(c *rkyv.Checker, at int) bool {
+	scope, ok := c.Box(at, 8, 4)
+	if !ok {
+		return false
+	}
+	at = scope.At
+	return c.Slice(at, 8, 4) && c.Leave(scope)
+}
+
+func partsBoxOfPageOfBool(e *rkyv.Encoder, x *PageOfBool) {
+	if x == nil {
+		e.FailNil("Box<Page<bool>>")
+		return
+	}
+	mark, ok := e.Enter()
+	if !ok {
+		return
+	}
+	partsPageOfBool(e, x)
+	at, ok := e.Place(mark, 1, 24, 8)
+	if ok {
+		fixedPageOfBool(e, at, x)
+	}
+	e.Leave(mark, at)
+}
+
+func viewPageOfBool(r rkyv.Ref) PageOfBoolView {
+	return PageOfBoolView{ref: r}
+}
+
+func viewBoxOfPageOfBool(r rkyv.Ref) PageOfBoolView {
+	return PageOfBoolView{ref: r.Box(0)}
+}
+
+func loadPageOfBool(r rkyv.Ref) (x PageOfBool) {
+	return PageOfBoolView{ref: r}.Load()
+}
+
+func loadBoxOfPageOfBool(r rkyv.Ref) (x *PageOfBool) {
+	content := PageOfBoolView{ref: r.Box(0)}.Load()
+	return &content
+}
+
+func checkBoxOfPageOfBool(c *rkyv.Checker, at int) bool {
+	scope, ok := c.Box(at, 24, 8)
+	if !ok {
+		return false
+	}
+	at = scope.At
+	return checkPageOfBool(c, at) && c.Leave(scope)
+}
+
+func partsBoxOfBool(e *rkyv.Encoder, x *bool) {
+	if x == nil {
+		e.FailNil("Box<bool>")
+		return
+	}
+	mark, ok := e.Enter()
+	if !ok {
+		return
+	}
+	at, ok := e.Place(mark, 1, 1, 1)
+	if ok {
+		w := e.Window(at, 1)
+		rkyv.PutBool(w[:], *x)
+	}
+	e.Leave(mark, at)
+}
+
+func viewBoxOfBool(r rkyv.Ref) bool {
+	return r.Box(0).Bool(0)
+}
+
+func loadBoxOfBool(r rkyv.Ref) (x *bool) {
+	content := r.Box(0).Bool(0)
+	return &content
+}
+
+func checkBoxOfBool(c *rkyv.Checker, at int) bool {
+	scope, ok := c.Box(at, 1, 1)
+	if !ok {
+		return false
+	}
+	at = scope.At
+	return c.Bool(at) && c.Leave(scope)
+}
+
 func viewVecOfU16(r rkyv.Ref) []uint16 {
 	return rkyv.CopySlice[uint16](r, 0)
 }
@@ -14222,14 +19399,6 @@ func partsTupleOfU8AndString(e *rkyv.Encoder, x *rkyv.Tuple2[uint8, string]) {
 	e.String(x.Field1)
 }
 
-func fixedOptionOfU16(e *rkyv.Encoder, at int, x *rkyv.Option[uint16]) {
-	if x.Valid {
-		w := (*[4]byte)(e.Window(at, 4))
-		w[0] = 1
-		rkyv.PutU16(w[2:], x.Value)
-	}
-}
-
 func fixedTupleOfU8AndString(e *rkyv.Encoder, at int, x *rkyv.Tuple2[uint8, string]) {
 	w := (*[12]byte)(e.Window(at, 12))
 	rkyv.PutU8(w[:], x.Field0)
@@ -14273,22 +19442,6 @@ func loadTupleOfU8AndString(r rkyv.Ref) (x rkyv.Tuple2[uint8, string]) {
 
 func checkTupleOfU8AndString(c *rkyv.Checker, at int) bool {
 	return c.String(at + 4)
-}
-
-func partsBoxOfPair(e *rkyv.Encoder, x *Pair) {
-	if x == nil {
-		e.FailNil("Box<Pair>")
-		return
-	}
-	mark, ok := e.Enter()
-	if !ok {
-		return
-	}
-	at, ok := e.Place(mark, 1, 16, 8)
-	if ok {
-		fixedPair(e, at, x)
-	}
-	e.Leave(mark, at)
 }
 
 func partsTupleOfU16AndString(e *rkyv.Encoder, x *rkyv.Tuple2[uint16, string]) {
@@ -14350,6 +19503,62 @@ func aliasBoxedSliceOfU16(r rkyv.Ref) []uint16 {
 
 func loadBoxedSliceOfU16(r rkyv.Ref) (x []uint16) {
 	return rkyv.CopySlice[uint16](r, 0)
+}
+
+func viewChar(r rkyv.Ref) rune {
+	return r.Char(0)
+}
+
+func viewI32(r rkyv.Ref) int32 {
+	return r.I32(0)
+}
+
+func viewTupleOfU8AndU32(r rkyv.Ref) rkyv.Tuple2[uint8, uint32] {
+	return rkyv.Tuple2[uint8, uint32]{
+		Field0: r.U8(0),
+		Field1: r.U32(4),
+	}
+}
+
+func loadTupleOfStringAndI8(r rkyv.Ref) (x rkyv.Tuple2[string, int8]) {
+	return rkyv.Tuple2[string, int8]{
+		Field0: r.String(0),
+		Field1: r.I8(8),
+	}
+}
+
+func loadEntryOfCharToOptionOfU16(r rkyv.Ref) (x rkyv.Entry[rune, rkyv.Option[uint16]]) {
+	return rkyv.Entry[rune, rkyv.Option[uint16]]{
+		Key:   r.Char(0),
+		Value: loadOptionOfU16(r.At(4)),
+	}
+}
+
+func loadEntryOfI32ToBoxStr(r rkyv.Ref) (x rkyv.Entry[int32, string]) {
+	return rkyv.Entry[int32, string]{
+		Key:   r.I32(0),
+		Value: r.BoxStr(4),
+	}
+}
+
+func loadTupleOfU8AndU32(r rkyv.Ref) (x rkyv.Tuple2[uint8, uint32]) {
+	return rkyv.Tuple2[uint8, uint32]{
+		Field0: r.U8(0),
+		Field1: r.U32(4),
+	}
+}
+
+func checkTupleOfStringAndI8(c *rkyv.Checker, at int) bool {
+	return c.String(at)
+}
+
+func checkEntryOfCharToOptionOfU16(c *rkyv.Checker, at int) bool {
+	return c.Char(at) &&
+		c.Option(at+4)
+}
+
+func checkEntryOfI32ToBoxStr(c *rkyv.Checker, at int) bool {
+	return c.BoxStr(at + 4)
 }
 
 func viewOptionOfBoxOfColor(r rkyv.Ref) (option rkyv.Option[Color]) {

@@ -100,6 +100,12 @@ var kinds = map[string]kind{
 	"Times":      structKind(ParseTimes),
 	"Wides":      structKind(ParseWides),
 	"Boxes":      structKind(ParseBoxes),
+	"Maps":       structKind(ParseMaps),
+	"Niches":     structKind(ParseNiches),
+	"Ids":        structKind(ParseIDs),
+	"Shelf":      structKind(ParseShelf),
+	"Unit":       structKind(ParseUnit),
+	"Signal":     enumKind(ParseSignal),
 	"Shape":      enumKind(ParseShape),
 	"Expression": enumKind(ParseExpression),
 	"Color": {

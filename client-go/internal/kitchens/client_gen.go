@@ -27,15 +27,15 @@ func NewClient(caller outrigger.Caller) *Client {
 var methodEcho = outrigger.Method{
 	Name: "kitchens.echo",
 	Fingerprint: [16]byte{
-		0x4c, 0x52, 0x92, 0x38, 0x3f, 0x4f, 0x7d, 0x5a,
-		0x38, 0x05, 0x9c, 0x20, 0x04, 0x85, 0x71, 0x68,
+		0xef, 0x10, 0x74, 0x7d, 0x40, 0x81, 0xb4, 0x89,
+		0x24, 0xad, 0xf9, 0x50, 0x8c, 0xe4, 0xba, 0x0d,
 	},
 	Schema: `outrigger schema 1
 rkyv 0.8 little_endian aligned pointer_width_32
 request 0 Kitchen
 reply 0 Kitchen
 error -
-type 0 struct Kitchen size 384 align 16
+type 0 struct Kitchen size 560 align 16
   field numbers offset 0 type 1 Numbers
   field flag offset 48 type 12 bool
   field letter offset 52 type 13 char
@@ -66,7 +66,25 @@ type 0 struct Kitchen size 384 align 16
   field wides offset 352 type 50 Vec<i128>
   field label offset 360 type 52 Box<str>
   field fixed offset 368 type 53 Box<[Pair]>
-  field type offset 376 type 2 u8
+  field prices offset 376 type 54 Map<String, u32>
+  field index offset 384 type 56 Map<u16, Pair>
+  field maybe_map offset 392 type 58 Option<Map<char, Shape>>
+  field maps offset 404 type 61 Vec<Map<u8, Vec<u8>>>
+  field guests offset 412 type 64 Set<String>
+  field marks offset 420 type 65 Set<u64>
+  field limit offset 428 type 66 Option<NonZeroU32>
+  field limits offset 432 type 68 Vec<Option<NonZeroI64>>
+  field chef offset 440 type 71 Option<Box<Pair>>
+  field divisors offset 444 type 72 Vec<NonZeroU16>
+  field page offset 452 type 74 Page<Pair>
+  field numbers_page offset 476 type 77 Page<Vec<u32>>
+  field either offset 500 type 83 Vec<Either<Tree, Option<bool>>>
+  field id offset 508 type 86 [u8; 16]
+  field ids offset 524 type 87 Vec<[u8; 16]>
+  field pan offset 532 type 88 FryingPan
+  field nothing offset 533 type 89 Nothing
+  field signal offset 536 type 90 Signal
+  field type offset 544 type 2 u8
 type 1 struct Numbers size 48 align 8
   field u8 offset 0 type 2 u8
   field u16 offset 2 type 3 u16
@@ -156,6 +174,66 @@ type 50 vec of 51 size 8 align 4
 type 51 i128 size 16 align 16
 type 52 box_str size 8 align 4
 type 53 box_slice of 19 size 8 align 4
+type 54 map of 55 size 8 align 4
+type 55 entry size 12 align 4
+  field key offset 0 type 14 String
+  field value offset 8 type 4 u32
+type 56 map of 57 size 8 align 4
+type 57 entry size 16 align 4
+  field key offset 0 type 3 u16
+  field value offset 4 type 19 Pair
+type 58 option of 59 size 12 align 4
+type 59 map of 60 size 8 align 4
+type 60 entry size 32 align 8
+  field key offset 0 type 13 char
+  field value offset 8 type 31 Shape
+type 61 vec of 62 size 8 align 4
+type 62 map of 63 size 8 align 4
+type 63 entry size 12 align 4
+  field key offset 0 type 2 u8
+  field value offset 4 type 15 Vec<u8>
+type 64 set of 14 size 8 align 4
+type 65 set of 5 size 8 align 4
+type 66 niche of 67 size 4 align 4
+type 67 non_zero of 4 size 4 align 4
+type 68 vec of 69 size 8 align 4
+type 69 niche of 70 size 8 align 8
+type 70 non_zero of 9 size 8 align 8
+type 71 niche of 27 size 4 align 4
+type 72 vec of 73 size 8 align 4
+type 73 non_zero of 3 size 2 align 2
+type 74 struct Page<Pair> size 24 align 4
+  field items offset 0 type 18 Vec<Pair>
+  field last offset 8 type 75 Option<Box<Pair>>
+  field rest offset 16 type 76 Vec<Page<Pair>>
+type 75 option of 27 size 8 align 4
+type 76 vec of 74 size 8 align 4
+type 77 struct Page<Vec<u32>> size 24 align 4
+  field items offset 0 type 79 Vec<Vec<u32>>
+  field last offset 8 type 80 Option<Box<Vec<u32>>>
+  field rest offset 16 type 82 Vec<Page<Vec<u32>>>
+type 78 vec of 4 size 8 align 4
+type 79 vec of 78 size 8 align 4
+type 80 option of 81 size 8 align 4
+type 81 box of 78 size 4 align 4
+type 82 vec of 77 size 8 align 4
+type 83 vec of 84 size 8 align 4
+type 84 enum Either<Tree, Option<bool>> size 24 align 4
+  variant Left tag 0
+    field 0 offset 4 type 34 Tree
+  variant Right tag 1
+    field value offset 1 type 85 Option<bool>
+    field times offset 4 type 4 u32
+type 85 option of 12 size 2 align 1
+type 86 array of 2 count 16 size 16 align 1
+type 87 vec of 86 size 8 align 4
+type 88 struct FryingPan size 1 align 1
+  field 0 offset 0 type 2 u8
+type 89 struct Nothing size 0 align 1
+type 90 enum Signal size 8 align 4
+  variant Stop tag 3
+  variant Wait tag 200
+    field ms offset 4 type 4 u32
 `,
 }
 
@@ -178,15 +256,15 @@ func (c *Client) Echo(ctx context.Context, request *Kitchen) (KitchenView, error
 var methodEchoSlowly = outrigger.Method{
 	Name: "kitchens.echo_slowly",
 	Fingerprint: [16]byte{
-		0x4c, 0x52, 0x92, 0x38, 0x3f, 0x4f, 0x7d, 0x5a,
-		0x38, 0x05, 0x9c, 0x20, 0x04, 0x85, 0x71, 0x68,
+		0xef, 0x10, 0x74, 0x7d, 0x40, 0x81, 0xb4, 0x89,
+		0x24, 0xad, 0xf9, 0x50, 0x8c, 0xe4, 0xba, 0x0d,
 	},
 	Schema: `outrigger schema 1
 rkyv 0.8 little_endian aligned pointer_width_32
 request 0 Kitchen
 reply 0 Kitchen
 error -
-type 0 struct Kitchen size 384 align 16
+type 0 struct Kitchen size 560 align 16
   field numbers offset 0 type 1 Numbers
   field flag offset 48 type 12 bool
   field letter offset 52 type 13 char
@@ -217,7 +295,25 @@ type 0 struct Kitchen size 384 align 16
   field wides offset 352 type 50 Vec<i128>
   field label offset 360 type 52 Box<str>
   field fixed offset 368 type 53 Box<[Pair]>
-  field type offset 376 type 2 u8
+  field prices offset 376 type 54 Map<String, u32>
+  field index offset 384 type 56 Map<u16, Pair>
+  field maybe_map offset 392 type 58 Option<Map<char, Shape>>
+  field maps offset 404 type 61 Vec<Map<u8, Vec<u8>>>
+  field guests offset 412 type 64 Set<String>
+  field marks offset 420 type 65 Set<u64>
+  field limit offset 428 type 66 Option<NonZeroU32>
+  field limits offset 432 type 68 Vec<Option<NonZeroI64>>
+  field chef offset 440 type 71 Option<Box<Pair>>
+  field divisors offset 444 type 72 Vec<NonZeroU16>
+  field page offset 452 type 74 Page<Pair>
+  field numbers_page offset 476 type 77 Page<Vec<u32>>
+  field either offset 500 type 83 Vec<Either<Tree, Option<bool>>>
+  field id offset 508 type 86 [u8; 16]
+  field ids offset 524 type 87 Vec<[u8; 16]>
+  field pan offset 532 type 88 FryingPan
+  field nothing offset 533 type 89 Nothing
+  field signal offset 536 type 90 Signal
+  field type offset 544 type 2 u8
 type 1 struct Numbers size 48 align 8
   field u8 offset 0 type 2 u8
   field u16 offset 2 type 3 u16
@@ -307,6 +403,66 @@ type 50 vec of 51 size 8 align 4
 type 51 i128 size 16 align 16
 type 52 box_str size 8 align 4
 type 53 box_slice of 19 size 8 align 4
+type 54 map of 55 size 8 align 4
+type 55 entry size 12 align 4
+  field key offset 0 type 14 String
+  field value offset 8 type 4 u32
+type 56 map of 57 size 8 align 4
+type 57 entry size 16 align 4
+  field key offset 0 type 3 u16
+  field value offset 4 type 19 Pair
+type 58 option of 59 size 12 align 4
+type 59 map of 60 size 8 align 4
+type 60 entry size 32 align 8
+  field key offset 0 type 13 char
+  field value offset 8 type 31 Shape
+type 61 vec of 62 size 8 align 4
+type 62 map of 63 size 8 align 4
+type 63 entry size 12 align 4
+  field key offset 0 type 2 u8
+  field value offset 4 type 15 Vec<u8>
+type 64 set of 14 size 8 align 4
+type 65 set of 5 size 8 align 4
+type 66 niche of 67 size 4 align 4
+type 67 non_zero of 4 size 4 align 4
+type 68 vec of 69 size 8 align 4
+type 69 niche of 70 size 8 align 8
+type 70 non_zero of 9 size 8 align 8
+type 71 niche of 27 size 4 align 4
+type 72 vec of 73 size 8 align 4
+type 73 non_zero of 3 size 2 align 2
+type 74 struct Page<Pair> size 24 align 4
+  field items offset 0 type 18 Vec<Pair>
+  field last offset 8 type 75 Option<Box<Pair>>
+  field rest offset 16 type 76 Vec<Page<Pair>>
+type 75 option of 27 size 8 align 4
+type 76 vec of 74 size 8 align 4
+type 77 struct Page<Vec<u32>> size 24 align 4
+  field items offset 0 type 79 Vec<Vec<u32>>
+  field last offset 8 type 80 Option<Box<Vec<u32>>>
+  field rest offset 16 type 82 Vec<Page<Vec<u32>>>
+type 78 vec of 4 size 8 align 4
+type 79 vec of 78 size 8 align 4
+type 80 option of 81 size 8 align 4
+type 81 box of 78 size 4 align 4
+type 82 vec of 77 size 8 align 4
+type 83 vec of 84 size 8 align 4
+type 84 enum Either<Tree, Option<bool>> size 24 align 4
+  variant Left tag 0
+    field 0 offset 4 type 34 Tree
+  variant Right tag 1
+    field value offset 1 type 85 Option<bool>
+    field times offset 4 type 4 u32
+type 85 option of 12 size 2 align 1
+type 86 array of 2 count 16 size 16 align 1
+type 87 vec of 86 size 8 align 4
+type 88 struct FryingPan size 1 align 1
+  field 0 offset 0 type 2 u8
+type 89 struct Nothing size 0 align 1
+type 90 enum Signal size 8 align 4
+  variant Stop tag 3
+  variant Wait tag 200
+    field ms offset 4 type 4 u32
 `,
 }
 
@@ -329,15 +485,15 @@ func (c *Client) EchoSlowly(ctx context.Context, request *Kitchen) (KitchenView,
 var methodRefuse = outrigger.Method{
 	Name: "kitchens.refuse",
 	Fingerprint: [16]byte{
-		0x5d, 0x1e, 0x82, 0xca, 0xa2, 0xf8, 0x81, 0x34,
-		0x9f, 0xb7, 0xe9, 0x4d, 0x06, 0x64, 0x8a, 0x1b,
+		0xe2, 0x2d, 0x50, 0x85, 0x16, 0xf8, 0x8b, 0xae,
+		0x9a, 0xb0, 0xf9, 0xa9, 0xe9, 0x9d, 0xc7, 0xda,
 	},
 	Schema: `outrigger schema 1
 rkyv 0.8 little_endian aligned pointer_width_32
 request 0 Kitchen
 reply 0 Kitchen
-error 54 Refused
-type 0 struct Kitchen size 384 align 16
+error 91 Refused
+type 0 struct Kitchen size 560 align 16
   field numbers offset 0 type 1 Numbers
   field flag offset 48 type 12 bool
   field letter offset 52 type 13 char
@@ -368,7 +524,25 @@ type 0 struct Kitchen size 384 align 16
   field wides offset 352 type 50 Vec<i128>
   field label offset 360 type 52 Box<str>
   field fixed offset 368 type 53 Box<[Pair]>
-  field type offset 376 type 2 u8
+  field prices offset 376 type 54 Map<String, u32>
+  field index offset 384 type 56 Map<u16, Pair>
+  field maybe_map offset 392 type 58 Option<Map<char, Shape>>
+  field maps offset 404 type 61 Vec<Map<u8, Vec<u8>>>
+  field guests offset 412 type 64 Set<String>
+  field marks offset 420 type 65 Set<u64>
+  field limit offset 428 type 66 Option<NonZeroU32>
+  field limits offset 432 type 68 Vec<Option<NonZeroI64>>
+  field chef offset 440 type 71 Option<Box<Pair>>
+  field divisors offset 444 type 72 Vec<NonZeroU16>
+  field page offset 452 type 74 Page<Pair>
+  field numbers_page offset 476 type 77 Page<Vec<u32>>
+  field either offset 500 type 83 Vec<Either<Tree, Option<bool>>>
+  field id offset 508 type 86 [u8; 16]
+  field ids offset 524 type 87 Vec<[u8; 16]>
+  field pan offset 532 type 88 FryingPan
+  field nothing offset 533 type 89 Nothing
+  field signal offset 536 type 90 Signal
+  field type offset 544 type 2 u8
 type 1 struct Numbers size 48 align 8
   field u8 offset 0 type 2 u8
   field u16 offset 2 type 3 u16
@@ -458,10 +632,70 @@ type 50 vec of 51 size 8 align 4
 type 51 i128 size 16 align 16
 type 52 box_str size 8 align 4
 type 53 box_slice of 19 size 8 align 4
-type 54 struct Refused size 8 align 4
-  field kitchen offset 0 type 55 Box<Kitchen>
+type 54 map of 55 size 8 align 4
+type 55 entry size 12 align 4
+  field key offset 0 type 14 String
+  field value offset 8 type 4 u32
+type 56 map of 57 size 8 align 4
+type 57 entry size 16 align 4
+  field key offset 0 type 3 u16
+  field value offset 4 type 19 Pair
+type 58 option of 59 size 12 align 4
+type 59 map of 60 size 8 align 4
+type 60 entry size 32 align 8
+  field key offset 0 type 13 char
+  field value offset 8 type 31 Shape
+type 61 vec of 62 size 8 align 4
+type 62 map of 63 size 8 align 4
+type 63 entry size 12 align 4
+  field key offset 0 type 2 u8
+  field value offset 4 type 15 Vec<u8>
+type 64 set of 14 size 8 align 4
+type 65 set of 5 size 8 align 4
+type 66 niche of 67 size 4 align 4
+type 67 non_zero of 4 size 4 align 4
+type 68 vec of 69 size 8 align 4
+type 69 niche of 70 size 8 align 8
+type 70 non_zero of 9 size 8 align 8
+type 71 niche of 27 size 4 align 4
+type 72 vec of 73 size 8 align 4
+type 73 non_zero of 3 size 2 align 2
+type 74 struct Page<Pair> size 24 align 4
+  field items offset 0 type 18 Vec<Pair>
+  field last offset 8 type 75 Option<Box<Pair>>
+  field rest offset 16 type 76 Vec<Page<Pair>>
+type 75 option of 27 size 8 align 4
+type 76 vec of 74 size 8 align 4
+type 77 struct Page<Vec<u32>> size 24 align 4
+  field items offset 0 type 79 Vec<Vec<u32>>
+  field last offset 8 type 80 Option<Box<Vec<u32>>>
+  field rest offset 16 type 82 Vec<Page<Vec<u32>>>
+type 78 vec of 4 size 8 align 4
+type 79 vec of 78 size 8 align 4
+type 80 option of 81 size 8 align 4
+type 81 box of 78 size 4 align 4
+type 82 vec of 77 size 8 align 4
+type 83 vec of 84 size 8 align 4
+type 84 enum Either<Tree, Option<bool>> size 24 align 4
+  variant Left tag 0
+    field 0 offset 4 type 34 Tree
+  variant Right tag 1
+    field value offset 1 type 85 Option<bool>
+    field times offset 4 type 4 u32
+type 85 option of 12 size 2 align 1
+type 86 array of 2 count 16 size 16 align 1
+type 87 vec of 86 size 8 align 4
+type 88 struct FryingPan size 1 align 1
+  field 0 offset 0 type 2 u8
+type 89 struct Nothing size 0 align 1
+type 90 enum Signal size 8 align 4
+  variant Stop tag 3
+  variant Wait tag 200
+    field ms offset 4 type 4 u32
+type 91 struct Refused size 8 align 4
+  field kitchen offset 0 type 92 Box<Kitchen>
   field attempts offset 4 type 2 u8
-type 55 box of 0 size 4 align 4
+type 92 box of 0 size 4 align 4
 `,
 }
 

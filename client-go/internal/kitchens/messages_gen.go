@@ -72,6 +72,42 @@ type Kitchen struct {
 	Label string
 	// Structs that do not become more.
 	Fixed []Pair
+	// A map in the order of its keys.
+	Prices []rkyv.Entry[string, uint32]
+	// A map in any order, as rkyv itself spells it.
+	Index []rkyv.Entry[uint16, Pair]
+	// A map or none.
+	MaybeMap rkyv.Option[[]rkyv.Entry[rune, Shape]]
+	// Maps in a list.
+	Maps [][]rkyv.Entry[uint8, []byte]
+	// A set.
+	Guests []string
+	// A set in any order.
+	Marks []uint64
+	// A number or none, without a tag.
+	Limit rkyv.Option[uint32]
+	// The same in a list.
+	Limits []rkyv.Option[int64]
+	// A pointer or none, without a tag.
+	Chef rkyv.Option[*Pair]
+	// Numbers that are not 0.
+	Divisors []uint16
+	// A message with a parameter.
+	Page PageOfPair
+	// The same with another.
+	NumbersPage PageOfVecOfU32
+	// Two parameters.
+	Either []EitherOfTreeAndOptionOfBool
+	// An id of 16 bytes.
+	ID [16]byte
+	// More of them.
+	IDs [][16]byte
+	// A message that is called otherwise elsewhere.
+	Pan FryingPan
+	// A message without fields.
+	Nothing Nothing
+	// A choice whose variants have values, and tags of their own.
+	Signal Signal
 	// A field with an awkward name.
 	Type uint8
 }
@@ -87,7 +123,7 @@ func (x *Kitchen) EncodeArchive(e *rkyv.Encoder) {
 		return
 	}
 	partsKitchen(e, x)
-	at, ok := e.Place(mark, 1, 384, 16)
+	at, ok := e.Place(mark, 1, 560, 16)
 	if ok {
 		fixedKitchen(e, at, x)
 	}
@@ -118,10 +154,25 @@ func partsKitchen(e *rkyv.Encoder, x *Kitchen) {
 	rkyv.EncodeSlice(e, x.Wides)
 	e.BoxStr(x.Label)
 	partsBoxedSliceOfPair(e, x.Fixed)
+	partsMapOfStringToU32(e, x.Prices)
+	partsMapOfU16ToPair(e, x.Index)
+	partsOptionOfMapOfCharToShape(e, &x.MaybeMap)
+	partsVecOfMapOfU8ToVecOfU8(e, x.Maps)
+	partsSetOfString(e, x.Guests)
+	rkyv.EncodeSlice(e, x.Marks)
+	partsNicheOfNonZeroU32(e, &x.Limit)
+	partsVecOfNicheOfNonZeroI64(e, x.Limits)
+	partsNicheOfBoxOfPair(e, &x.Chef)
+	partsVecOfNonZeroU16(e, x.Divisors)
+	partsPageOfPair(e, &x.Page)
+	partsPageOfVecOfU32(e, &x.NumbersPage)
+	partsVecOfEitherOfTreeAndOptionOfBool(e, x.Either)
+	partsVecOfArray16OfU8(e, x.IDs)
+	partsSignal(e, x.Signal)
 }
 
 func fixedKitchen(e *rkyv.Encoder, at int, x *Kitchen) {
-	w := (*[384]byte)(e.Window(at, 384))
+	w := (*[560]byte)(e.Window(at, 560))
 	fixedNumbers(e, at, &x.Numbers)
 	rkyv.PutBool(w[48:], x.Flag)
 	rkyv.PutChar(w[52:], x.Letter)
@@ -152,7 +203,24 @@ func fixedKitchen(e *rkyv.Encoder, at int, x *Kitchen) {
 	e.PutVec(w[352:], at+352, len(x.Wides))
 	e.PutVec(w[360:], at+360, len(x.Label))
 	e.PutVec(w[368:], at+368, len(x.Fixed))
-	rkyv.PutU8(w[376:], x.Type)
+	e.PutVec(w[376:], at+376, len(x.Prices))
+	e.PutVec(w[384:], at+384, len(x.Index))
+	fixedOptionOfMapOfCharToShape(e, at+392, &x.MaybeMap)
+	e.PutVec(w[404:], at+404, len(x.Maps))
+	e.PutVec(w[412:], at+412, len(x.Guests))
+	e.PutVec(w[420:], at+420, len(x.Marks))
+	fixedNicheOfNonZeroU32(e, at+428, &x.Limit)
+	e.PutVec(w[432:], at+432, len(x.Limits))
+	fixedNicheOfBoxOfPair(e, at+440, &x.Chef)
+	e.PutVec(w[444:], at+444, len(x.Divisors))
+	fixedPageOfPair(e, at+452, &x.Page)
+	fixedPageOfVecOfU32(e, at+476, &x.NumbersPage)
+	e.PutVec(w[500:], at+500, len(x.Either))
+	rkyv.PutArray(w[508:], x.ID[:])
+	e.PutVec(w[524:], at+524, len(x.IDs))
+	fixedFryingPan(e, at+532, &x.Pan)
+	x.Signal.fixed(e, at+536)
+	rkyv.PutU8(w[544:], x.Type)
 }
 
 // KitchenView is Kitchen in an archive.
@@ -379,9 +447,129 @@ func (v KitchenView) Fixed() rkyv.List[PairView] {
 	return viewBoxedSliceOfPair(v.ref.At(368))
 }
 
+// A map in the order of its keys.
+func (v KitchenView) Prices() rkyv.Map[string, uint32] {
+	return viewMapOfStringToU32(v.ref.At(376))
+}
+
+// PricesView is Prices without a copy: the archive's own memory.
+func (v KitchenView) PricesView() rkyv.Map[string, uint32] {
+	return aliasMapOfStringToU32(v.ref.At(376))
+}
+
+// A map in any order, as rkyv itself spells it.
+func (v KitchenView) Index() rkyv.Map[uint16, PairView] {
+	return viewMapOfU16ToPair(v.ref.At(384))
+}
+
+// A map or none.
+func (v KitchenView) MaybeMap() rkyv.Option[rkyv.Map[rune, ShapeView]] {
+	return viewOptionOfMapOfCharToShape(v.ref.At(392))
+}
+
+// Maps in a list.
+func (v KitchenView) Maps() rkyv.List[rkyv.Map[uint8, []byte]] {
+	return viewVecOfMapOfU8ToVecOfU8(v.ref.At(404))
+}
+
+// MapsView is Maps without a copy: the archive's own memory.
+func (v KitchenView) MapsView() rkyv.List[rkyv.Map[uint8, []byte]] {
+	return aliasVecOfMapOfU8ToVecOfU8(v.ref.At(404))
+}
+
+// A set.
+func (v KitchenView) Guests() rkyv.List[string] {
+	return viewSetOfString(v.ref.At(412))
+}
+
+// GuestsView is Guests without a copy: the archive's own memory.
+func (v KitchenView) GuestsView() rkyv.List[string] {
+	return aliasSetOfString(v.ref.At(412))
+}
+
+// A set in any order.
+func (v KitchenView) Marks() []uint64 {
+	return rkyv.CopySlice[uint64](v.ref, 420)
+}
+
+// MarksView is Marks without a copy: the archive's own memory.
+func (v KitchenView) MarksView() []uint64 {
+	return rkyv.SliceView[uint64](v.ref, 420)
+}
+
+// A number or none, without a tag.
+func (v KitchenView) Limit() rkyv.Option[uint32] {
+	return viewNicheOfNonZeroU32(v.ref.At(428))
+}
+
+// The same in a list.
+func (v KitchenView) Limits() rkyv.List[rkyv.Option[int64]] {
+	return viewVecOfNicheOfNonZeroI64(v.ref.At(432))
+}
+
+// A pointer or none, without a tag.
+func (v KitchenView) Chef() rkyv.Option[PairView] {
+	return viewNicheOfBoxOfPair(v.ref.At(440))
+}
+
+// Numbers that are not 0.
+func (v KitchenView) Divisors() []uint16 {
+	return rkyv.CopySlice[uint16](v.ref, 444)
+}
+
+// DivisorsView is Divisors without a copy: the archive's own memory.
+func (v KitchenView) DivisorsView() []uint16 {
+	return rkyv.SliceView[uint16](v.ref, 444)
+}
+
+// A message with a parameter.
+func (v KitchenView) Page() PageOfPairView {
+	return PageOfPairView{ref: v.ref.At(452)}
+}
+
+// The same with another.
+func (v KitchenView) NumbersPage() PageOfVecOfU32View {
+	return PageOfVecOfU32View{ref: v.ref.At(476)}
+}
+
+// Two parameters.
+func (v KitchenView) Either() rkyv.List[EitherOfTreeAndOptionOfBoolView] {
+	return viewVecOfEitherOfTreeAndOptionOfBool(v.ref.At(500))
+}
+
+// An id of 16 bytes.
+func (v KitchenView) ID() [16]byte {
+	return loadArray16OfU8(v.ref.At(508))
+}
+
+// IDView is ID without a copy: the archive's own memory.
+func (v KitchenView) IDView() []byte {
+	return rkyv.ArrayView[byte](v.ref, 508, 16)
+}
+
+// More of them.
+func (v KitchenView) IDs() rkyv.List[[16]byte] {
+	return viewVecOfArray16OfU8(v.ref.At(524))
+}
+
+// A message that is called otherwise elsewhere.
+func (v KitchenView) Pan() FryingPanView {
+	return FryingPanView{ref: v.ref.At(532)}
+}
+
+// A message without fields.
+func (v KitchenView) Nothing() NothingView {
+	return NothingView{ref: v.ref.At(533)}
+}
+
+// A choice whose variants have values, and tags of their own.
+func (v KitchenView) Signal() SignalView {
+	return SignalView{ref: v.ref.At(536)}
+}
+
 // A field with an awkward name.
 func (v KitchenView) Type() uint8 {
-	return v.ref.U8(376)
+	return v.ref.U8(544)
 }
 
 // Load returns a copy that shares no memory with the archive.
@@ -416,7 +604,25 @@ func (v KitchenView) Load() (x Kitchen) {
 	x.Wides = rkyv.CopySlice[rkyv.Int128](v.ref, 352)
 	x.Label = v.ref.BoxStr(360)
 	x.Fixed = loadBoxedSliceOfPair(v.ref.At(368))
-	x.Type = v.ref.U8(376)
+	x.Prices = loadMapOfStringToU32(v.ref.At(376))
+	x.Index = loadMapOfU16ToPair(v.ref.At(384))
+	x.MaybeMap = loadOptionOfMapOfCharToShape(v.ref.At(392))
+	x.Maps = loadVecOfMapOfU8ToVecOfU8(v.ref.At(404))
+	x.Guests = loadSetOfString(v.ref.At(412))
+	x.Marks = rkyv.CopySlice[uint64](v.ref, 420)
+	x.Limit = loadNicheOfNonZeroU32(v.ref.At(428))
+	x.Limits = loadVecOfNicheOfNonZeroI64(v.ref.At(432))
+	x.Chef = loadNicheOfBoxOfPair(v.ref.At(440))
+	x.Divisors = rkyv.CopySlice[uint16](v.ref, 444)
+	x.Page = PageOfPairView{ref: v.ref.At(452)}.Load()
+	x.NumbersPage = PageOfVecOfU32View{ref: v.ref.At(476)}.Load()
+	x.Either = loadVecOfEitherOfTreeAndOptionOfBool(v.ref.At(500))
+	x.ID = loadArray16OfU8(v.ref.At(508))
+	x.IDs = loadVecOfArray16OfU8(v.ref.At(524))
+	x.Pan = FryingPanView{ref: v.ref.At(532)}.Load()
+	x.Nothing = NothingView{ref: v.ref.At(533)}.Load()
+	x.Signal = SignalView{ref: v.ref.At(536)}.Load()
+	x.Type = v.ref.U8(544)
 	return x
 }
 
@@ -434,7 +640,7 @@ func (v *KitchenView) Release() {
 func ParseKitchen(archive []byte) (KitchenView, error) {
 	archive = rkyv.Aligned(archive)
 	var c rkyv.Checker
-	at, ok := c.Root(archive, 384, 16, 64)
+	at, ok := c.Root(archive, 560, 16, 64)
 	if !ok || !checkKitchen(&c, at) {
 		return KitchenView{}, c.Err()
 	}
@@ -468,7 +674,21 @@ func checkKitchen(c *rkyv.Checker, at int) bool {
 		checkVecOfDuration(c, at+320) &&
 		c.Slice(at+352, 16, 16) &&
 		c.BoxStr(at+360) &&
-		checkBoxedSliceOfPair(c, at+368)
+		checkBoxedSliceOfPair(c, at+368) &&
+		checkMapOfStringToU32(c, at+376) &&
+		checkMapOfU16ToPair(c, at+384) &&
+		checkOptionOfMapOfCharToShape(c, at+392) &&
+		checkVecOfMapOfU8ToVecOfU8(c, at+404) &&
+		checkSetOfString(c, at+412) &&
+		c.Slice(at+420, 8, 8) &&
+		c.Slice(at+432, 8, 8) &&
+		checkNicheOfBoxOfPair(c, at+440) &&
+		checkVecOfNonZeroU16(c, at+444) &&
+		checkPageOfPair(c, at+452) &&
+		checkPageOfVecOfU32(c, at+476) &&
+		checkVecOfEitherOfTreeAndOptionOfBool(c, at+500) &&
+		c.Slice(at+524, 16, 1) &&
+		checkSignal(c, at+536)
 }
 
 // BuildKitchen begins the archive of a Kitchen, written field by field in place of
@@ -483,7 +703,7 @@ type KitchenBuilder struct {
 }
 
 var layoutKitchen = rkyv.Layout{
-	Name: "Kitchen", Size: 384, Align: 16,
+	Name: "Kitchen", Size: 560, Align: 16,
 	Fields: []string{
 		"numbers",
 		"flag",
@@ -515,6 +735,24 @@ var layoutKitchen = rkyv.Layout{
 		"wides",
 		"label",
 		"fixed",
+		"prices",
+		"index",
+		"maybe_map",
+		"maps",
+		"guests",
+		"marks",
+		"limit",
+		"limits",
+		"chef",
+		"divisors",
+		"page",
+		"numbers_page",
+		"either",
+		"id",
+		"ids",
+		"pan",
+		"nothing",
+		"signal",
 		"type",
 	},
 }
@@ -967,14 +1205,298 @@ func (b KitchenBuilder) BeginFixed() BoxedSliceOfPairBuilder {
 	return BoxedSliceOfPairBuilder{b.value.List(29, rkyv.NoTag, 368, &layoutBoxedSliceOfPair)}
 }
 
-// SetType sets the field type.
-func (b KitchenBuilder) SetType(value uint8) {
+// SetPrices sets the field prices.
+func (b KitchenBuilder) SetPrices(value []rkyv.Entry[string, uint32]) {
 	e := b.value.Field(30)
 	if e == nil {
 		return
 	}
+	partsMapOfStringToU32(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutVec(w[376:], at+376, len(value))
+		e.Unstage()
+	}
+}
+
+// BeginPrices begins the field prices, to write it in place.
+func (b KitchenBuilder) BeginPrices() MapOfStringToU32Builder {
+	return MapOfStringToU32Builder{b.value.List(30, rkyv.NoTag, 376, &layoutMapOfStringToU32)}
+}
+
+// SetIndex sets the field index.
+func (b KitchenBuilder) SetIndex(value []rkyv.Entry[uint16, Pair]) {
+	e := b.value.Field(31)
+	if e == nil {
+		return
+	}
+	partsMapOfU16ToPair(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutVec(w[384:], at+384, len(value))
+		e.Unstage()
+	}
+}
+
+// BeginIndex begins the field index, to write it in place.
+func (b KitchenBuilder) BeginIndex() MapOfU16ToPairBuilder {
+	return MapOfU16ToPairBuilder{b.value.List(31, rkyv.NoTag, 384, &layoutMapOfU16ToPair)}
+}
+
+// SetMaybeMap sets the field maybe_map.
+func (b KitchenBuilder) SetMaybeMap(value rkyv.Option[[]rkyv.Entry[rune, Shape]]) {
+	e := b.value.Field(32)
+	if e == nil {
+		return
+	}
+	partsOptionOfMapOfCharToShape(e, &value)
+	if _, at, ok := e.Stage(); ok {
+		fixedOptionOfMapOfCharToShape(e, at+392, &value)
+		e.Unstage()
+	}
+}
+
+// BeginMaybeMap begins the field maybe_map, to write it in place.
+func (b KitchenBuilder) BeginMaybeMap() MapOfCharToShapeBuilder {
+	return MapOfCharToShapeBuilder{b.value.List(32, 392, 396, &layoutMapOfCharToShape)}
+}
+
+// SetMaps sets the field maps.
+func (b KitchenBuilder) SetMaps(value [][]rkyv.Entry[uint8, []byte]) {
+	e := b.value.Field(33)
+	if e == nil {
+		return
+	}
+	partsVecOfMapOfU8ToVecOfU8(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutVec(w[404:], at+404, len(value))
+		e.Unstage()
+	}
+}
+
+// BeginMaps begins the field maps, to write it in place.
+func (b KitchenBuilder) BeginMaps() VecOfMapOfU8ToVecOfU8Builder {
+	return VecOfMapOfU8ToVecOfU8Builder{b.value.List(33, rkyv.NoTag, 404, &layoutVecOfMapOfU8ToVecOfU8)}
+}
+
+// SetGuests sets the field guests.
+func (b KitchenBuilder) SetGuests(value []string) {
+	e := b.value.Field(34)
+	if e == nil {
+		return
+	}
+	partsSetOfString(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutVec(w[412:], at+412, len(value))
+		e.Unstage()
+	}
+}
+
+// BeginGuests begins the field guests, to write it in place.
+func (b KitchenBuilder) BeginGuests() SetOfStringBuilder {
+	return SetOfStringBuilder{b.value.List(34, rkyv.NoTag, 412, &layoutSetOfString)}
+}
+
+// SetMarks sets the field marks.
+func (b KitchenBuilder) SetMarks(value []uint64) {
+	e := b.value.Field(35)
+	if e == nil {
+		return
+	}
+	rkyv.EncodeSlice(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutVec(w[420:], at+420, len(value))
+		e.Unstage()
+	}
+}
+
+// SetLimit sets the field limit.
+func (b KitchenBuilder) SetLimit(value rkyv.Option[uint32]) {
+	e := b.value.Field(36)
+	if e == nil {
+		return
+	}
+	partsNicheOfNonZeroU32(e, &value)
+	if _, at, ok := e.Stage(); ok {
+		fixedNicheOfNonZeroU32(e, at+428, &value)
+		e.Unstage()
+	}
+}
+
+// SetLimits sets the field limits.
+func (b KitchenBuilder) SetLimits(value []rkyv.Option[int64]) {
+	e := b.value.Field(37)
+	if e == nil {
+		return
+	}
+	partsVecOfNicheOfNonZeroI64(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutVec(w[432:], at+432, len(value))
+		e.Unstage()
+	}
+}
+
+// BeginLimits begins the field limits, to write it in place.
+func (b KitchenBuilder) BeginLimits() VecOfNicheOfNonZeroI64Builder {
+	return VecOfNicheOfNonZeroI64Builder{b.value.List(37, rkyv.NoTag, 432, &layoutVecOfNicheOfNonZeroI64)}
+}
+
+// SetChef sets the field chef.
+func (b KitchenBuilder) SetChef(value rkyv.Option[*Pair]) {
+	e := b.value.Field(38)
+	if e == nil {
+		return
+	}
+	partsNicheOfBoxOfPair(e, &value)
+	if _, at, ok := e.Stage(); ok {
+		fixedNicheOfBoxOfPair(e, at+440, &value)
+		e.Unstage()
+	}
+}
+
+// SetDivisors sets the field divisors.
+func (b KitchenBuilder) SetDivisors(value []uint16) {
+	e := b.value.Field(39)
+	if e == nil {
+		return
+	}
+	partsVecOfNonZeroU16(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutVec(w[444:], at+444, len(value))
+		e.Unstage()
+	}
+}
+
+// SetPage sets the field page.
+func (b KitchenBuilder) SetPage(value PageOfPair) {
+	e := b.value.Field(40)
+	if e == nil {
+		return
+	}
+	partsPageOfPair(e, &value)
+	if _, at, ok := e.Stage(); ok {
+		fixedPageOfPair(e, at+452, &value)
+		e.Unstage()
+	}
+}
+
+// BeginPage begins the field page, to write it in place.
+func (b KitchenBuilder) BeginPage() PageOfPairBuilder {
+	return PageOfPairBuilder{b.value.Inline(40, rkyv.NoTag, 452, &layoutPageOfPair)}
+}
+
+// SetNumbersPage sets the field numbers_page.
+func (b KitchenBuilder) SetNumbersPage(value PageOfVecOfU32) {
+	e := b.value.Field(41)
+	if e == nil {
+		return
+	}
+	partsPageOfVecOfU32(e, &value)
+	if _, at, ok := e.Stage(); ok {
+		fixedPageOfVecOfU32(e, at+476, &value)
+		e.Unstage()
+	}
+}
+
+// BeginNumbersPage begins the field numbers_page, to write it in place.
+func (b KitchenBuilder) BeginNumbersPage() PageOfVecOfU32Builder {
+	return PageOfVecOfU32Builder{b.value.Inline(41, rkyv.NoTag, 476, &layoutPageOfVecOfU32)}
+}
+
+// SetEither sets the field either.
+func (b KitchenBuilder) SetEither(value []EitherOfTreeAndOptionOfBool) {
+	e := b.value.Field(42)
+	if e == nil {
+		return
+	}
+	partsVecOfEitherOfTreeAndOptionOfBool(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutVec(w[500:], at+500, len(value))
+		e.Unstage()
+	}
+}
+
+// BeginEither begins the field either, to write it in place.
+func (b KitchenBuilder) BeginEither() VecOfEitherOfTreeAndOptionOfBoolBuilder {
+	return VecOfEitherOfTreeAndOptionOfBoolBuilder{b.value.List(42, rkyv.NoTag, 500, &layoutVecOfEitherOfTreeAndOptionOfBool)}
+}
+
+// SetID sets the field id.
+func (b KitchenBuilder) SetID(value [16]byte) {
+	e := b.value.Field(43)
+	if e == nil {
+		return
+	}
 	if w, _, ok := e.Stage(); ok {
-		rkyv.PutU8(w[376:], value)
+		rkyv.PutArray(w[508:], value[:])
+		e.Unstage()
+	}
+}
+
+// SetIDs sets the field ids.
+func (b KitchenBuilder) SetIDs(value [][16]byte) {
+	e := b.value.Field(44)
+	if e == nil {
+		return
+	}
+	partsVecOfArray16OfU8(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutVec(w[524:], at+524, len(value))
+		e.Unstage()
+	}
+}
+
+// BeginIDs begins the field ids, to write it in place.
+func (b KitchenBuilder) BeginIDs() VecOfArray16OfU8Builder {
+	return VecOfArray16OfU8Builder{b.value.List(44, rkyv.NoTag, 524, &layoutVecOfArray16OfU8)}
+}
+
+// SetPan sets the field pan.
+func (b KitchenBuilder) SetPan(value FryingPan) {
+	e := b.value.Field(45)
+	if e == nil {
+		return
+	}
+	if _, at, ok := e.Stage(); ok {
+		fixedFryingPan(e, at+532, &value)
+		e.Unstage()
+	}
+}
+
+// BeginPan begins the field pan, to write it in place.
+func (b KitchenBuilder) BeginPan() FryingPanBuilder {
+	return FryingPanBuilder{b.value.Inline(45, rkyv.NoTag, 532, &layoutFryingPan)}
+}
+
+// SetNothing sets the field nothing.
+func (b KitchenBuilder) SetNothing(_ Nothing) {
+	b.value.Field(46)
+}
+
+// SetSignal sets the field signal.
+func (b KitchenBuilder) SetSignal(value Signal) {
+	e := b.value.Field(47)
+	if e == nil {
+		return
+	}
+	partsSignal(e, value)
+	if _, at, ok := e.Stage(); ok {
+		value.fixed(e, at+536)
+		e.Unstage()
+	}
+}
+
+// BeginSignal begins the field signal, to write it in place.
+func (b KitchenBuilder) BeginSignal() SignalBuilder {
+	return SignalBuilder{b.value.Inline(47, rkyv.NoTag, 536, &layoutSignal)}
+}
+
+// SetType sets the field type.
+func (b KitchenBuilder) SetType(value uint8) {
+	e := b.value.Field(48)
+	if e == nil {
+		return
+	}
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutU8(w[544:], value)
 		e.Unstage()
 	}
 }
@@ -2383,6 +2905,1444 @@ func (b BoxedSliceOfPairBuilder) Next() PairBuilder {
 	return PairBuilder{b.value.Inline(rkyv.Element, rkyv.NoTag, 0, &layoutPair)}
 }
 
+// MapOfStringToU32Builder writes the elements of a Map<String, u32>, one after the other.
+type MapOfStringToU32Builder struct {
+	value rkyv.Builder
+}
+
+var layoutMapOfStringToU32 = rkyv.Layout{
+	Name: "Map<String, u32>", Size: 12, Align: 4,
+}
+
+// Add appends an element.
+func (b MapOfStringToU32Builder) Add(value rkyv.Entry[string, uint32]) {
+	e := b.value.Field(rkyv.Element)
+	if e == nil {
+		return
+	}
+	partsEntryOfStringToU32(e, &value)
+	if _, at, ok := e.Stage(); ok {
+		fixedEntryOfStringToU32(e, at, &value)
+		e.Unstage()
+	}
+}
+
+// Next appends an element, which is to be set.
+func (b MapOfStringToU32Builder) Next() EntryOfStringToU32Builder {
+	return EntryOfStringToU32Builder{b.value.Inline(rkyv.Element, rkyv.NoTag, 0, &layoutEntryOfStringToU32)}
+}
+
+// EntryOfStringToU32Builder writes a EntryOfStringToU32: all fields, in this order.
+type EntryOfStringToU32Builder struct {
+	value rkyv.Builder
+}
+
+var layoutEntryOfStringToU32 = rkyv.Layout{
+	Name: "Entry<String, u32>", Size: 12, Align: 4,
+	Fields: []string{
+		"key",
+		"value",
+	},
+}
+
+// SetKey sets the field key.
+func (b EntryOfStringToU32Builder) SetKey(value string) {
+	e := b.value.Field(0)
+	if e == nil {
+		return
+	}
+	e.String(value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutString(w[:], at, value)
+		e.Unstage()
+	}
+}
+
+// SetValue sets the field value.
+func (b EntryOfStringToU32Builder) SetValue(value uint32) {
+	e := b.value.Field(1)
+	if e == nil {
+		return
+	}
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutU32(w[8:], value)
+		e.Unstage()
+	}
+}
+
+// MapOfU16ToPairBuilder writes the elements of a Map<u16, Pair>, one after the other.
+type MapOfU16ToPairBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutMapOfU16ToPair = rkyv.Layout{
+	Name: "Map<u16, Pair>", Size: 16, Align: 4,
+}
+
+// Add appends an element.
+func (b MapOfU16ToPairBuilder) Add(value rkyv.Entry[uint16, Pair]) {
+	e := b.value.Field(rkyv.Element)
+	if e == nil {
+		return
+	}
+	partsEntryOfU16ToPair(e, &value)
+	if _, at, ok := e.Stage(); ok {
+		fixedEntryOfU16ToPair(e, at, &value)
+		e.Unstage()
+	}
+}
+
+// Next appends an element, which is to be set.
+func (b MapOfU16ToPairBuilder) Next() EntryOfU16ToPairBuilder {
+	return EntryOfU16ToPairBuilder{b.value.Inline(rkyv.Element, rkyv.NoTag, 0, &layoutEntryOfU16ToPair)}
+}
+
+// EntryOfU16ToPairBuilder writes a EntryOfU16ToPair: all fields, in this order.
+type EntryOfU16ToPairBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutEntryOfU16ToPair = rkyv.Layout{
+	Name: "Entry<u16, Pair>", Size: 16, Align: 4,
+	Fields: []string{
+		"key",
+		"value",
+	},
+}
+
+// SetKey sets the field key.
+func (b EntryOfU16ToPairBuilder) SetKey(value uint16) {
+	e := b.value.Field(0)
+	if e == nil {
+		return
+	}
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutU16(w[:], value)
+		e.Unstage()
+	}
+}
+
+// SetValue sets the field value.
+func (b EntryOfU16ToPairBuilder) SetValue(value Pair) {
+	e := b.value.Field(1)
+	if e == nil {
+		return
+	}
+	partsPair(e, &value)
+	if _, at, ok := e.Stage(); ok {
+		fixedPair(e, at+4, &value)
+		e.Unstage()
+	}
+}
+
+// BeginValue begins the field value, to write it in place.
+func (b EntryOfU16ToPairBuilder) BeginValue() PairBuilder {
+	return PairBuilder{b.value.Inline(1, rkyv.NoTag, 4, &layoutPair)}
+}
+
+// MapOfCharToShapeBuilder writes the elements of a Map<char, Shape>, one after the other.
+type MapOfCharToShapeBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutMapOfCharToShape = rkyv.Layout{
+	Name: "Map<char, Shape>", Size: 32, Align: 8,
+}
+
+// Add appends an element.
+func (b MapOfCharToShapeBuilder) Add(value rkyv.Entry[rune, Shape]) {
+	e := b.value.Field(rkyv.Element)
+	if e == nil {
+		return
+	}
+	partsEntryOfCharToShape(e, &value)
+	if _, at, ok := e.Stage(); ok {
+		fixedEntryOfCharToShape(e, at, &value)
+		e.Unstage()
+	}
+}
+
+// Next appends an element, which is to be set.
+func (b MapOfCharToShapeBuilder) Next() EntryOfCharToShapeBuilder {
+	return EntryOfCharToShapeBuilder{b.value.Inline(rkyv.Element, rkyv.NoTag, 0, &layoutEntryOfCharToShape)}
+}
+
+// EntryOfCharToShapeBuilder writes a EntryOfCharToShape: all fields, in this order.
+type EntryOfCharToShapeBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutEntryOfCharToShape = rkyv.Layout{
+	Name: "Entry<char, Shape>", Size: 32, Align: 8,
+	Fields: []string{
+		"key",
+		"value",
+	},
+}
+
+// SetKey sets the field key.
+func (b EntryOfCharToShapeBuilder) SetKey(value rune) {
+	e := b.value.Field(0)
+	if e == nil {
+		return
+	}
+	e.Char(value)
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutChar(w[:], value)
+		e.Unstage()
+	}
+}
+
+// SetValue sets the field value.
+func (b EntryOfCharToShapeBuilder) SetValue(value Shape) {
+	e := b.value.Field(1)
+	if e == nil {
+		return
+	}
+	partsShape(e, value)
+	if _, at, ok := e.Stage(); ok {
+		value.fixed(e, at+8)
+		e.Unstage()
+	}
+}
+
+// BeginValue begins the field value, to write it in place.
+func (b EntryOfCharToShapeBuilder) BeginValue() ShapeBuilder {
+	return ShapeBuilder{b.value.Inline(1, rkyv.NoTag, 8, &layoutShape)}
+}
+
+// VecOfMapOfU8ToVecOfU8Builder writes the elements of a Vec<Map<u8, Vec<u8>>>, one after the other.
+type VecOfMapOfU8ToVecOfU8Builder struct {
+	value rkyv.Builder
+}
+
+var layoutVecOfMapOfU8ToVecOfU8 = rkyv.Layout{
+	Name: "Vec<Map<u8, Vec<u8>>>", Size: 8, Align: 4,
+}
+
+// Add appends an element.
+func (b VecOfMapOfU8ToVecOfU8Builder) Add(value []rkyv.Entry[uint8, []byte]) {
+	e := b.value.Field(rkyv.Element)
+	if e == nil {
+		return
+	}
+	partsMapOfU8ToVecOfU8(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutVec(w[:], at, len(value))
+		e.Unstage()
+	}
+}
+
+// Next appends an element, which is to be set.
+func (b VecOfMapOfU8ToVecOfU8Builder) Next() MapOfU8ToVecOfU8Builder {
+	return MapOfU8ToVecOfU8Builder{b.value.List(rkyv.Element, rkyv.NoTag, 0, &layoutMapOfU8ToVecOfU8)}
+}
+
+// MapOfU8ToVecOfU8Builder writes the elements of a Map<u8, Vec<u8>>, one after the other.
+type MapOfU8ToVecOfU8Builder struct {
+	value rkyv.Builder
+}
+
+var layoutMapOfU8ToVecOfU8 = rkyv.Layout{
+	Name: "Map<u8, Vec<u8>>", Size: 12, Align: 4,
+}
+
+// Add appends an element.
+func (b MapOfU8ToVecOfU8Builder) Add(value rkyv.Entry[uint8, []byte]) {
+	e := b.value.Field(rkyv.Element)
+	if e == nil {
+		return
+	}
+	partsEntryOfU8ToVecOfU8(e, &value)
+	if _, at, ok := e.Stage(); ok {
+		fixedEntryOfU8ToVecOfU8(e, at, &value)
+		e.Unstage()
+	}
+}
+
+// Next appends an element, which is to be set.
+func (b MapOfU8ToVecOfU8Builder) Next() EntryOfU8ToVecOfU8Builder {
+	return EntryOfU8ToVecOfU8Builder{b.value.Inline(rkyv.Element, rkyv.NoTag, 0, &layoutEntryOfU8ToVecOfU8)}
+}
+
+// EntryOfU8ToVecOfU8Builder writes a EntryOfU8ToVecOfU8: all fields, in this order.
+type EntryOfU8ToVecOfU8Builder struct {
+	value rkyv.Builder
+}
+
+var layoutEntryOfU8ToVecOfU8 = rkyv.Layout{
+	Name: "Entry<u8, Vec<u8>>", Size: 12, Align: 4,
+	Fields: []string{
+		"key",
+		"value",
+	},
+}
+
+// SetKey sets the field key.
+func (b EntryOfU8ToVecOfU8Builder) SetKey(value uint8) {
+	e := b.value.Field(0)
+	if e == nil {
+		return
+	}
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutU8(w[:], value)
+		e.Unstage()
+	}
+}
+
+// SetValue sets the field value.
+func (b EntryOfU8ToVecOfU8Builder) SetValue(value []byte) {
+	e := b.value.Field(1)
+	if e == nil {
+		return
+	}
+	rkyv.EncodeSlice(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutVec(w[4:], at+4, len(value))
+		e.Unstage()
+	}
+}
+
+// SetOfStringBuilder writes the elements of a Set<String>, one after the other.
+type SetOfStringBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutSetOfString = rkyv.Layout{
+	Name: "Set<String>", Size: 8, Align: 4,
+}
+
+// Add appends an element.
+func (b SetOfStringBuilder) Add(value string) {
+	e := b.value.Field(rkyv.Element)
+	if e == nil {
+		return
+	}
+	e.String(value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutString(w[:], at, value)
+		e.Unstage()
+	}
+}
+
+// VecOfNicheOfNonZeroI64Builder writes the elements of a Vec<Option<NonZeroI64>>, one after the other.
+type VecOfNicheOfNonZeroI64Builder struct {
+	value rkyv.Builder
+}
+
+var layoutVecOfNicheOfNonZeroI64 = rkyv.Layout{
+	Name: "Vec<Option<NonZeroI64>>", Size: 8, Align: 8,
+}
+
+// Add appends an element.
+func (b VecOfNicheOfNonZeroI64Builder) Add(value rkyv.Option[int64]) {
+	e := b.value.Field(rkyv.Element)
+	if e == nil {
+		return
+	}
+	partsNicheOfNonZeroI64(e, &value)
+	if _, at, ok := e.Stage(); ok {
+		fixedNicheOfNonZeroI64(e, at, &value)
+		e.Unstage()
+	}
+}
+
+// Some of many.
+type PageOfPair struct {
+	// Those on this page.
+	Items []Pair
+	// The last of them, or of the page before.
+	Last rkyv.Option[*Pair]
+	// What else there is.
+	Rest []PageOfPair
+}
+
+// EncodeArchive writes x as an archive.
+func (x *PageOfPair) EncodeArchive(e *rkyv.Encoder) {
+	if x == nil {
+		e.FailNil("PageOfPair")
+		return
+	}
+	mark, ok := e.Enter()
+	if !ok {
+		return
+	}
+	partsPageOfPair(e, x)
+	at, ok := e.Place(mark, 1, 24, 4)
+	if ok {
+		fixedPageOfPair(e, at, x)
+	}
+	e.Leave(mark, at)
+}
+
+func partsPageOfPair(e *rkyv.Encoder, x *PageOfPair) {
+	partsVecOfPair(e, x.Items)
+	partsOptionOfBoxOfPair(e, &x.Last)
+	partsVecOfPageOfPair(e, x.Rest)
+}
+
+func fixedPageOfPair(e *rkyv.Encoder, at int, x *PageOfPair) {
+	w := (*[24]byte)(e.Window(at, 24))
+	e.PutVec(w[:], at, len(x.Items))
+	fixedOptionOfBoxOfPair(e, at+8, &x.Last)
+	e.PutVec(w[16:], at+16, len(x.Rest))
+}
+
+// PageOfPairView is PageOfPair in an archive.
+type PageOfPairView struct {
+	ref rkyv.Ref
+}
+
+// Those on this page.
+func (v PageOfPairView) Items() rkyv.List[PairView] {
+	return viewVecOfPair(v.ref)
+}
+
+// The last of them, or of the page before.
+func (v PageOfPairView) Last() rkyv.Option[PairView] {
+	return viewOptionOfBoxOfPair(v.ref.At(8))
+}
+
+// What else there is.
+func (v PageOfPairView) Rest() rkyv.List[PageOfPairView] {
+	return viewVecOfPageOfPair(v.ref.At(16))
+}
+
+// Load returns a copy that shares no memory with the archive.
+func (v PageOfPairView) Load() (x PageOfPair) {
+	x.Items = loadVecOfPair(v.ref)
+	x.Last = loadOptionOfBoxOfPair(v.ref.At(8))
+	x.Rest = loadVecOfPageOfPair(v.ref.At(16))
+	return x
+}
+
+// ParsePageOfPair returns a view of an archive, which must not change any more.
+//
+// Errors: *rkyv.InvalidError if the bytes are not the archive of a PageOfPair.
+func ParsePageOfPair(archive []byte) (PageOfPairView, error) {
+	archive = rkyv.Aligned(archive)
+	var c rkyv.Checker
+	at, ok := c.Root(archive, 24, 4, 64)
+	if !ok || !checkPageOfPair(&c, at) {
+		return PageOfPairView{}, c.Err()
+	}
+	return PageOfPairView{ref: rkyv.NewRef(archive, at)}, nil
+}
+
+func checkPageOfPair(c *rkyv.Checker, at int) bool {
+	return checkVecOfPair(c, at) &&
+		checkOptionOfBoxOfPair(c, at+8) &&
+		checkVecOfPageOfPair(c, at+16)
+}
+
+// BuildPageOfPair begins the archive of a PageOfPair, written field by field in place of
+// being encoded. Reset of e comes before, Finish after the last field.
+func BuildPageOfPair(e *rkyv.Encoder) PageOfPairBuilder {
+	return PageOfPairBuilder{rkyv.Build(e, &layoutPageOfPair)}
+}
+
+// PageOfPairBuilder writes a PageOfPair: all fields, in this order.
+type PageOfPairBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutPageOfPair = rkyv.Layout{
+	Name: "PageOfPair", Size: 24, Align: 4,
+	Fields: []string{
+		"items",
+		"last",
+		"rest",
+	},
+}
+
+// SetItems sets the field items.
+func (b PageOfPairBuilder) SetItems(value []Pair) {
+	e := b.value.Field(0)
+	if e == nil {
+		return
+	}
+	partsVecOfPair(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutVec(w[:], at, len(value))
+		e.Unstage()
+	}
+}
+
+// BeginItems begins the field items, to write it in place.
+func (b PageOfPairBuilder) BeginItems() VecOfPairBuilder {
+	return VecOfPairBuilder{b.value.List(0, rkyv.NoTag, 0, &layoutVecOfPair)}
+}
+
+// SetLast sets the field last.
+func (b PageOfPairBuilder) SetLast(value rkyv.Option[*Pair]) {
+	e := b.value.Field(1)
+	if e == nil {
+		return
+	}
+	partsOptionOfBoxOfPair(e, &value)
+	if _, at, ok := e.Stage(); ok {
+		fixedOptionOfBoxOfPair(e, at+8, &value)
+		e.Unstage()
+	}
+}
+
+// BeginLast begins the field last, to write it in place.
+func (b PageOfPairBuilder) BeginLast() PairBuilder {
+	return PairBuilder{b.value.Box(1, 8, 12, &layoutPair)}
+}
+
+// SetRest sets the field rest.
+func (b PageOfPairBuilder) SetRest(value []PageOfPair) {
+	e := b.value.Field(2)
+	if e == nil {
+		return
+	}
+	partsVecOfPageOfPair(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutVec(w[16:], at+16, len(value))
+		e.Unstage()
+	}
+}
+
+// BeginRest begins the field rest, to write it in place.
+func (b PageOfPairBuilder) BeginRest() VecOfPageOfPairBuilder {
+	return VecOfPageOfPairBuilder{b.value.List(2, rkyv.NoTag, 16, &layoutVecOfPageOfPair)}
+}
+
+// VecOfPageOfPairBuilder writes the elements of a Vec<Page<Pair>>, one after the other.
+type VecOfPageOfPairBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutVecOfPageOfPair = rkyv.Layout{
+	Name: "Vec<Page<Pair>>", Size: 24, Align: 4,
+}
+
+// Add appends an element.
+func (b VecOfPageOfPairBuilder) Add(value PageOfPair) {
+	e := b.value.Field(rkyv.Element)
+	if e == nil {
+		return
+	}
+	partsPageOfPair(e, &value)
+	if _, at, ok := e.Stage(); ok {
+		fixedPageOfPair(e, at, &value)
+		e.Unstage()
+	}
+}
+
+// Next appends an element, which is to be set.
+func (b VecOfPageOfPairBuilder) Next() PageOfPairBuilder {
+	return PageOfPairBuilder{b.value.Inline(rkyv.Element, rkyv.NoTag, 0, &layoutPageOfPair)}
+}
+
+// Some of many.
+type PageOfVecOfU32 struct {
+	// Those on this page.
+	Items [][]uint32
+	// The last of them, or of the page before.
+	Last rkyv.Option[*[]uint32]
+	// What else there is.
+	Rest []PageOfVecOfU32
+}
+
+// EncodeArchive writes x as an archive.
+func (x *PageOfVecOfU32) EncodeArchive(e *rkyv.Encoder) {
+	if x == nil {
+		e.FailNil("PageOfVecOfU32")
+		return
+	}
+	mark, ok := e.Enter()
+	if !ok {
+		return
+	}
+	partsPageOfVecOfU32(e, x)
+	at, ok := e.Place(mark, 1, 24, 4)
+	if ok {
+		fixedPageOfVecOfU32(e, at, x)
+	}
+	e.Leave(mark, at)
+}
+
+func partsPageOfVecOfU32(e *rkyv.Encoder, x *PageOfVecOfU32) {
+	partsVecOfVecOfU32(e, x.Items)
+	partsOptionOfBoxOfVecOfU32(e, &x.Last)
+	partsVecOfPageOfVecOfU32(e, x.Rest)
+}
+
+func fixedPageOfVecOfU32(e *rkyv.Encoder, at int, x *PageOfVecOfU32) {
+	w := (*[24]byte)(e.Window(at, 24))
+	e.PutVec(w[:], at, len(x.Items))
+	fixedOptionOfBoxOfVecOfU32(e, at+8, &x.Last)
+	e.PutVec(w[16:], at+16, len(x.Rest))
+}
+
+// PageOfVecOfU32View is PageOfVecOfU32 in an archive.
+type PageOfVecOfU32View struct {
+	ref rkyv.Ref
+}
+
+// Those on this page.
+func (v PageOfVecOfU32View) Items() rkyv.List[[]uint32] {
+	return viewVecOfVecOfU32(v.ref)
+}
+
+// ItemsView is Items without a copy: the archive's own memory.
+func (v PageOfVecOfU32View) ItemsView() rkyv.List[[]uint32] {
+	return aliasVecOfVecOfU32(v.ref)
+}
+
+// The last of them, or of the page before.
+func (v PageOfVecOfU32View) Last() rkyv.Option[[]uint32] {
+	return viewOptionOfBoxOfVecOfU32(v.ref.At(8))
+}
+
+// LastView is Last without a copy: the archive's own memory.
+func (v PageOfVecOfU32View) LastView() rkyv.Option[[]uint32] {
+	return aliasOptionOfBoxOfVecOfU32(v.ref.At(8))
+}
+
+// What else there is.
+func (v PageOfVecOfU32View) Rest() rkyv.List[PageOfVecOfU32View] {
+	return viewVecOfPageOfVecOfU32(v.ref.At(16))
+}
+
+// Load returns a copy that shares no memory with the archive.
+func (v PageOfVecOfU32View) Load() (x PageOfVecOfU32) {
+	x.Items = loadVecOfVecOfU32(v.ref)
+	x.Last = loadOptionOfBoxOfVecOfU32(v.ref.At(8))
+	x.Rest = loadVecOfPageOfVecOfU32(v.ref.At(16))
+	return x
+}
+
+// ParsePageOfVecOfU32 returns a view of an archive, which must not change any more.
+//
+// Errors: *rkyv.InvalidError if the bytes are not the archive of a PageOfVecOfU32.
+func ParsePageOfVecOfU32(archive []byte) (PageOfVecOfU32View, error) {
+	archive = rkyv.Aligned(archive)
+	var c rkyv.Checker
+	at, ok := c.Root(archive, 24, 4, 64)
+	if !ok || !checkPageOfVecOfU32(&c, at) {
+		return PageOfVecOfU32View{}, c.Err()
+	}
+	return PageOfVecOfU32View{ref: rkyv.NewRef(archive, at)}, nil
+}
+
+func checkPageOfVecOfU32(c *rkyv.Checker, at int) bool {
+	return checkVecOfVecOfU32(c, at) &&
+		checkOptionOfBoxOfVecOfU32(c, at+8) &&
+		checkVecOfPageOfVecOfU32(c, at+16)
+}
+
+// BuildPageOfVecOfU32 begins the archive of a PageOfVecOfU32, written field by field in place of
+// being encoded. Reset of e comes before, Finish after the last field.
+func BuildPageOfVecOfU32(e *rkyv.Encoder) PageOfVecOfU32Builder {
+	return PageOfVecOfU32Builder{rkyv.Build(e, &layoutPageOfVecOfU32)}
+}
+
+// PageOfVecOfU32Builder writes a PageOfVecOfU32: all fields, in this order.
+type PageOfVecOfU32Builder struct {
+	value rkyv.Builder
+}
+
+var layoutPageOfVecOfU32 = rkyv.Layout{
+	Name: "PageOfVecOfU32", Size: 24, Align: 4,
+	Fields: []string{
+		"items",
+		"last",
+		"rest",
+	},
+}
+
+// SetItems sets the field items.
+func (b PageOfVecOfU32Builder) SetItems(value [][]uint32) {
+	e := b.value.Field(0)
+	if e == nil {
+		return
+	}
+	partsVecOfVecOfU32(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutVec(w[:], at, len(value))
+		e.Unstage()
+	}
+}
+
+// BeginItems begins the field items, to write it in place.
+func (b PageOfVecOfU32Builder) BeginItems() VecOfVecOfU32Builder {
+	return VecOfVecOfU32Builder{b.value.List(0, rkyv.NoTag, 0, &layoutVecOfVecOfU32)}
+}
+
+// SetLast sets the field last.
+func (b PageOfVecOfU32Builder) SetLast(value rkyv.Option[*[]uint32]) {
+	e := b.value.Field(1)
+	if e == nil {
+		return
+	}
+	partsOptionOfBoxOfVecOfU32(e, &value)
+	if _, at, ok := e.Stage(); ok {
+		fixedOptionOfBoxOfVecOfU32(e, at+8, &value)
+		e.Unstage()
+	}
+}
+
+// SetRest sets the field rest.
+func (b PageOfVecOfU32Builder) SetRest(value []PageOfVecOfU32) {
+	e := b.value.Field(2)
+	if e == nil {
+		return
+	}
+	partsVecOfPageOfVecOfU32(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutVec(w[16:], at+16, len(value))
+		e.Unstage()
+	}
+}
+
+// BeginRest begins the field rest, to write it in place.
+func (b PageOfVecOfU32Builder) BeginRest() VecOfPageOfVecOfU32Builder {
+	return VecOfPageOfVecOfU32Builder{b.value.List(2, rkyv.NoTag, 16, &layoutVecOfPageOfVecOfU32)}
+}
+
+// VecOfVecOfU32Builder writes the elements of a Vec<Vec<u32>>, one after the other.
+type VecOfVecOfU32Builder struct {
+	value rkyv.Builder
+}
+
+var layoutVecOfVecOfU32 = rkyv.Layout{
+	Name: "Vec<Vec<u32>>", Size: 8, Align: 4,
+}
+
+// Add appends an element.
+func (b VecOfVecOfU32Builder) Add(value []uint32) {
+	e := b.value.Field(rkyv.Element)
+	if e == nil {
+		return
+	}
+	rkyv.EncodeSlice(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutVec(w[:], at, len(value))
+		e.Unstage()
+	}
+}
+
+// VecOfPageOfVecOfU32Builder writes the elements of a Vec<Page<Vec<u32>>>, one after the other.
+type VecOfPageOfVecOfU32Builder struct {
+	value rkyv.Builder
+}
+
+var layoutVecOfPageOfVecOfU32 = rkyv.Layout{
+	Name: "Vec<Page<Vec<u32>>>", Size: 24, Align: 4,
+}
+
+// Add appends an element.
+func (b VecOfPageOfVecOfU32Builder) Add(value PageOfVecOfU32) {
+	e := b.value.Field(rkyv.Element)
+	if e == nil {
+		return
+	}
+	partsPageOfVecOfU32(e, &value)
+	if _, at, ok := e.Stage(); ok {
+		fixedPageOfVecOfU32(e, at, &value)
+		e.Unstage()
+	}
+}
+
+// Next appends an element, which is to be set.
+func (b VecOfPageOfVecOfU32Builder) Next() PageOfVecOfU32Builder {
+	return PageOfVecOfU32Builder{b.value.Inline(rkyv.Element, rkyv.NoTag, 0, &layoutPageOfVecOfU32)}
+}
+
+// VecOfEitherOfTreeAndOptionOfBoolBuilder writes the elements of a Vec<Either<Tree, Option<bool>>>, one after the other.
+type VecOfEitherOfTreeAndOptionOfBoolBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutVecOfEitherOfTreeAndOptionOfBool = rkyv.Layout{
+	Name: "Vec<Either<Tree, Option<bool>>>", Size: 24, Align: 4,
+}
+
+// Add appends an element.
+func (b VecOfEitherOfTreeAndOptionOfBoolBuilder) Add(value EitherOfTreeAndOptionOfBool) {
+	e := b.value.Field(rkyv.Element)
+	if e == nil {
+		return
+	}
+	partsEitherOfTreeAndOptionOfBool(e, value)
+	if _, at, ok := e.Stage(); ok {
+		value.fixed(e, at)
+		e.Unstage()
+	}
+}
+
+// Next appends an element, which is to be set.
+func (b VecOfEitherOfTreeAndOptionOfBoolBuilder) Next() EitherOfTreeAndOptionOfBoolBuilder {
+	return EitherOfTreeAndOptionOfBoolBuilder{b.value.Inline(rkyv.Element, rkyv.NoTag, 0, &layoutEitherOfTreeAndOptionOfBool)}
+}
+
+// One of two.
+//
+// It is one of these:
+//
+//   - EitherOfTreeAndOptionOfBoolLeft
+//   - EitherOfTreeAndOptionOfBoolRight
+type EitherOfTreeAndOptionOfBool interface {
+	rkyv.Encodable
+	parts(e *rkyv.Encoder)
+	fixed(e *rkyv.Encoder, at int)
+	isEitherOfTreeAndOptionOfBool()
+}
+
+func partsEitherOfTreeAndOptionOfBool(e *rkyv.Encoder, x EitherOfTreeAndOptionOfBool) {
+	if x == nil {
+		e.FailNil("EitherOfTreeAndOptionOfBool")
+		return
+	}
+	x.parts(e)
+}
+
+// EitherOfTreeAndOptionOfBoolTag says which variant a EitherOfTreeAndOptionOfBool is.
+type EitherOfTreeAndOptionOfBoolTag uint8
+
+// The variants of EitherOfTreeAndOptionOfBool.
+const (
+	// The first.
+	EitherOfTreeAndOptionOfBoolTagLeft EitherOfTreeAndOptionOfBoolTag = 0
+	// The second, and how often.
+	EitherOfTreeAndOptionOfBoolTagRight EitherOfTreeAndOptionOfBoolTag = 1
+)
+
+// String returns the name of the variant.
+func (x EitherOfTreeAndOptionOfBoolTag) String() string {
+	switch x {
+	case EitherOfTreeAndOptionOfBoolTagLeft:
+		return "Left"
+	case EitherOfTreeAndOptionOfBoolTagRight:
+		return "Right"
+	}
+	return "EitherOfTreeAndOptionOfBool(" + strconv.Itoa(int(x)) + ")"
+}
+
+// EitherOfTreeAndOptionOfBoolView is EitherOfTreeAndOptionOfBool in an archive.
+type EitherOfTreeAndOptionOfBoolView struct {
+	ref rkyv.Ref
+}
+
+// Tag returns which variant it is.
+func (v EitherOfTreeAndOptionOfBoolView) Tag() EitherOfTreeAndOptionOfBoolTag {
+	return EitherOfTreeAndOptionOfBoolTag(v.ref.U8(0))
+}
+
+// Left returns the variant Left, and whether it is this one.
+func (v EitherOfTreeAndOptionOfBoolView) Left() (EitherOfTreeAndOptionOfBoolLeftView, bool) {
+	if v.Tag() != EitherOfTreeAndOptionOfBoolTagLeft {
+		return EitherOfTreeAndOptionOfBoolLeftView{}, false
+	}
+	return EitherOfTreeAndOptionOfBoolLeftView{ref: v.ref}, true
+}
+
+// Right returns the variant Right, and whether it is this one.
+func (v EitherOfTreeAndOptionOfBoolView) Right() (EitherOfTreeAndOptionOfBoolRightView, bool) {
+	if v.Tag() != EitherOfTreeAndOptionOfBoolTagRight {
+		return EitherOfTreeAndOptionOfBoolRightView{}, false
+	}
+	return EitherOfTreeAndOptionOfBoolRightView{ref: v.ref}, true
+}
+
+// Load returns a copy that shares no memory with the archive.
+func (v EitherOfTreeAndOptionOfBoolView) Load() EitherOfTreeAndOptionOfBool {
+	switch v.Tag() {
+	case EitherOfTreeAndOptionOfBoolTagLeft:
+		return EitherOfTreeAndOptionOfBoolLeftView{ref: v.ref}.Load()
+	case EitherOfTreeAndOptionOfBoolTagRight:
+		return EitherOfTreeAndOptionOfBoolRightView{ref: v.ref}.Load()
+	}
+	return nil
+}
+
+// ParseEitherOfTreeAndOptionOfBool returns a view of an archive, which must not change any more.
+//
+// Errors: *rkyv.InvalidError if the bytes are not the archive of a EitherOfTreeAndOptionOfBool.
+func ParseEitherOfTreeAndOptionOfBool(archive []byte) (EitherOfTreeAndOptionOfBoolView, error) {
+	archive = rkyv.Aligned(archive)
+	var c rkyv.Checker
+	at, ok := c.Root(archive, 24, 4, 64)
+	if !ok || !checkEitherOfTreeAndOptionOfBool(&c, at) {
+		return EitherOfTreeAndOptionOfBoolView{}, c.Err()
+	}
+	return EitherOfTreeAndOptionOfBoolView{ref: rkyv.NewRef(archive, at)}, nil
+}
+
+func checkEitherOfTreeAndOptionOfBool(c *rkyv.Checker, at int) bool {
+	switch EitherOfTreeAndOptionOfBoolTag(c.Byte(at)) {
+	case EitherOfTreeAndOptionOfBoolTagLeft:
+		return checkTree(c, at+4)
+	case EitherOfTreeAndOptionOfBoolTagRight:
+		return checkOptionOfBool(c, at+1)
+	}
+	return c.FailTag(at, "tag of EitherOfTreeAndOptionOfBool", "0, 1")
+}
+
+// The first.
+type EitherOfTreeAndOptionOfBoolLeft struct {
+	Value Tree
+}
+
+func (EitherOfTreeAndOptionOfBoolLeft) isEitherOfTreeAndOptionOfBool() {}
+
+// EncodeArchive writes x as the archive of a EitherOfTreeAndOptionOfBool.
+func (x EitherOfTreeAndOptionOfBoolLeft) EncodeArchive(e *rkyv.Encoder) {
+	mark, ok := e.Enter()
+	if !ok {
+		return
+	}
+	x.parts(e)
+	at, ok := e.Place(mark, 1, 24, 4)
+	if ok {
+		x.fixed(e, at)
+	}
+	e.Leave(mark, at)
+}
+
+func (x EitherOfTreeAndOptionOfBoolLeft) parts(e *rkyv.Encoder) {
+	partsTree(e, &x.Value)
+}
+
+func (x EitherOfTreeAndOptionOfBoolLeft) fixed(e *rkyv.Encoder, at int) {
+	w := (*[24]byte)(e.Window(at, 24))
+	w[0] = 0
+	fixedTree(e, at+4, &x.Value)
+}
+
+// EitherOfTreeAndOptionOfBoolLeftView is EitherOfTreeAndOptionOfBoolLeft in an archive.
+type EitherOfTreeAndOptionOfBoolLeftView struct {
+	ref rkyv.Ref
+}
+
+// Value returns the field 0.
+func (v EitherOfTreeAndOptionOfBoolLeftView) Value() TreeView {
+	return TreeView{ref: v.ref.At(4)}
+}
+
+// Load returns a copy that shares no memory with the archive.
+func (v EitherOfTreeAndOptionOfBoolLeftView) Load() (x EitherOfTreeAndOptionOfBoolLeft) {
+	x.Value = TreeView{ref: v.ref.At(4)}.Load()
+	return x
+}
+
+// The second, and how often.
+type EitherOfTreeAndOptionOfBoolRight struct {
+	// The value.
+	Value rkyv.Option[bool]
+	// How often.
+	Times uint32
+}
+
+func (EitherOfTreeAndOptionOfBoolRight) isEitherOfTreeAndOptionOfBool() {}
+
+// EncodeArchive writes x as the archive of a EitherOfTreeAndOptionOfBool.
+func (x EitherOfTreeAndOptionOfBoolRight) EncodeArchive(e *rkyv.Encoder) {
+	mark, ok := e.Enter()
+	if !ok {
+		return
+	}
+	x.parts(e)
+	at, ok := e.Place(mark, 1, 24, 4)
+	if ok {
+		x.fixed(e, at)
+	}
+	e.Leave(mark, at)
+}
+
+func (EitherOfTreeAndOptionOfBoolRight) parts(*rkyv.Encoder) {}
+
+func (x EitherOfTreeAndOptionOfBoolRight) fixed(e *rkyv.Encoder, at int) {
+	w := (*[24]byte)(e.Window(at, 24))
+	w[0] = 1
+	fixedOptionOfBool(e, at+1, &x.Value)
+	rkyv.PutU32(w[4:], x.Times)
+}
+
+// EitherOfTreeAndOptionOfBoolRightView is EitherOfTreeAndOptionOfBoolRight in an archive.
+type EitherOfTreeAndOptionOfBoolRightView struct {
+	ref rkyv.Ref
+}
+
+// The value.
+func (v EitherOfTreeAndOptionOfBoolRightView) Value() rkyv.Option[bool] {
+	return viewOptionOfBool(v.ref.At(1))
+}
+
+// How often.
+func (v EitherOfTreeAndOptionOfBoolRightView) Times() uint32 {
+	return v.ref.U32(4)
+}
+
+// Load returns a copy that shares no memory with the archive.
+func (v EitherOfTreeAndOptionOfBoolRightView) Load() (x EitherOfTreeAndOptionOfBoolRight) {
+	x.Value = loadOptionOfBool(v.ref.At(1))
+	x.Times = v.ref.U32(4)
+	return x
+}
+
+// BuildEitherOfTreeAndOptionOfBool begins the archive of a EitherOfTreeAndOptionOfBool, written field by field in place of
+// being encoded. Reset of e comes before, Finish after the last field.
+func BuildEitherOfTreeAndOptionOfBool(e *rkyv.Encoder) EitherOfTreeAndOptionOfBoolBuilder {
+	return EitherOfTreeAndOptionOfBoolBuilder{rkyv.Build(e, &layoutEitherOfTreeAndOptionOfBool)}
+}
+
+// EitherOfTreeAndOptionOfBoolBuilder writes a EitherOfTreeAndOptionOfBool: one of its variants.
+type EitherOfTreeAndOptionOfBoolBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutEitherOfTreeAndOptionOfBool = rkyv.Layout{
+	Name: "EitherOfTreeAndOptionOfBool", Size: 24, Align: 4,
+	Fields: []string{
+		"variant",
+	},
+}
+
+// BeginLeft makes it the variant Left, whose fields are to be set.
+func (b EitherOfTreeAndOptionOfBoolBuilder) BeginLeft() EitherOfTreeAndOptionOfBoolLeftBuilder {
+	return EitherOfTreeAndOptionOfBoolLeftBuilder{b.value.Variant(0, &layoutEitherOfTreeAndOptionOfBoolLeft)}
+}
+
+// EitherOfTreeAndOptionOfBoolLeftBuilder writes a EitherOfTreeAndOptionOfBoolLeft: all fields, in this order.
+type EitherOfTreeAndOptionOfBoolLeftBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutEitherOfTreeAndOptionOfBoolLeft = rkyv.Layout{
+	Name: "EitherOfTreeAndOptionOfBool.Left", Size: 24, Align: 4,
+	Fields: []string{
+		"0",
+	},
+}
+
+// SetValue sets the field 0.
+func (b EitherOfTreeAndOptionOfBoolLeftBuilder) SetValue(value Tree) {
+	e := b.value.Field(0)
+	if e == nil {
+		return
+	}
+	partsTree(e, &value)
+	if _, at, ok := e.Stage(); ok {
+		fixedTree(e, at+4, &value)
+		e.Unstage()
+	}
+}
+
+// BeginValue begins the field 0, to write it in place.
+func (b EitherOfTreeAndOptionOfBoolLeftBuilder) BeginValue() TreeBuilder {
+	return TreeBuilder{b.value.Inline(0, rkyv.NoTag, 4, &layoutTree)}
+}
+
+// BeginRight makes it the variant Right, whose fields are to be set.
+func (b EitherOfTreeAndOptionOfBoolBuilder) BeginRight() EitherOfTreeAndOptionOfBoolRightBuilder {
+	return EitherOfTreeAndOptionOfBoolRightBuilder{b.value.Variant(1, &layoutEitherOfTreeAndOptionOfBoolRight)}
+}
+
+// EitherOfTreeAndOptionOfBoolRightBuilder writes a EitherOfTreeAndOptionOfBoolRight: all fields, in this order.
+type EitherOfTreeAndOptionOfBoolRightBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutEitherOfTreeAndOptionOfBoolRight = rkyv.Layout{
+	Name: "EitherOfTreeAndOptionOfBool.Right", Size: 24, Align: 4,
+	Fields: []string{
+		"value",
+		"times",
+	},
+}
+
+// SetValue sets the field value.
+func (b EitherOfTreeAndOptionOfBoolRightBuilder) SetValue(value rkyv.Option[bool]) {
+	e := b.value.Field(0)
+	if e == nil {
+		return
+	}
+	if _, at, ok := e.Stage(); ok {
+		fixedOptionOfBool(e, at+1, &value)
+		e.Unstage()
+	}
+}
+
+// SetTimes sets the field times.
+func (b EitherOfTreeAndOptionOfBoolRightBuilder) SetTimes(value uint32) {
+	e := b.value.Field(1)
+	if e == nil {
+		return
+	}
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutU32(w[4:], value)
+		e.Unstage()
+	}
+}
+
+// VecOfArray16OfU8Builder writes the elements of a Vec<[u8; 16]>, one after the other.
+type VecOfArray16OfU8Builder struct {
+	value rkyv.Builder
+}
+
+var layoutVecOfArray16OfU8 = rkyv.Layout{
+	Name: "Vec<[u8; 16]>", Size: 16, Align: 1,
+}
+
+// Add appends an element.
+func (b VecOfArray16OfU8Builder) Add(value [16]byte) {
+	e := b.value.Field(rkyv.Element)
+	if e == nil {
+		return
+	}
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutArray(w[:], value[:])
+		e.Unstage()
+	}
+}
+
+// A pan, which Go has no other name for.
+type FryingPan struct {
+	Value uint8
+}
+
+// EncodeArchive writes x as an archive.
+func (x *FryingPan) EncodeArchive(e *rkyv.Encoder) {
+	if x == nil {
+		e.FailNil("FryingPan")
+		return
+	}
+	mark, ok := e.Enter()
+	if !ok {
+		return
+	}
+	at, ok := e.Place(mark, 1, 1, 1)
+	if ok {
+		fixedFryingPan(e, at, x)
+	}
+	e.Leave(mark, at)
+}
+
+func fixedFryingPan(e *rkyv.Encoder, at int, x *FryingPan) {
+	w := (*[1]byte)(e.Window(at, 1))
+	rkyv.PutU8(w[:], x.Value)
+}
+
+// FryingPanView is FryingPan in an archive.
+type FryingPanView struct {
+	ref rkyv.Ref
+}
+
+// Value returns the field 0.
+func (v FryingPanView) Value() uint8 {
+	return v.ref.U8(0)
+}
+
+// Load returns a copy that shares no memory with the archive.
+func (v FryingPanView) Load() (x FryingPan) {
+	x.Value = v.ref.U8(0)
+	return x
+}
+
+// ParseFryingPan returns a view of an archive, which must not change any more.
+//
+// Errors: *rkyv.InvalidError if the bytes are not the archive of a FryingPan.
+func ParseFryingPan(archive []byte) (FryingPanView, error) {
+	archive = rkyv.Aligned(archive)
+	var c rkyv.Checker
+	at, ok := c.Root(archive, 1, 1, 2)
+	if !ok {
+		return FryingPanView{}, c.Err()
+	}
+	return FryingPanView{ref: rkyv.NewRef(archive, at)}, nil
+}
+
+// BuildFryingPan begins the archive of a FryingPan, written field by field in place of
+// being encoded. Reset of e comes before, Finish after the last field.
+func BuildFryingPan(e *rkyv.Encoder) FryingPanBuilder {
+	return FryingPanBuilder{rkyv.Build(e, &layoutFryingPan)}
+}
+
+// FryingPanBuilder writes a FryingPan: all fields, in this order.
+type FryingPanBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutFryingPan = rkyv.Layout{
+	Name: "FryingPan", Size: 1, Align: 1,
+	Fields: []string{
+		"0",
+	},
+}
+
+// SetValue sets the field 0.
+func (b FryingPanBuilder) SetValue(value uint8) {
+	e := b.value.Field(0)
+	if e == nil {
+		return
+	}
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutU8(w[:], value)
+		e.Unstage()
+	}
+}
+
+// Nothing at all.
+type Nothing struct{}
+
+// EncodeArchive writes x as an archive.
+func (x *Nothing) EncodeArchive(e *rkyv.Encoder) {
+	if x == nil {
+		e.FailNil("Nothing")
+		return
+	}
+	mark, ok := e.Enter()
+	if !ok {
+		return
+	}
+	at, _ := e.Place(mark, 1, 0, 1)
+	e.Leave(mark, at)
+}
+
+// NothingView is Nothing in an archive.
+type NothingView struct {
+	ref rkyv.Ref
+}
+
+// Load returns a copy that shares no memory with the archive.
+func (v NothingView) Load() (x Nothing) {
+	return x
+}
+
+// ParseNothing returns a view of an archive, which must not change any more.
+//
+// Errors: *rkyv.InvalidError if the bytes are not the archive of a Nothing.
+func ParseNothing(archive []byte) (NothingView, error) {
+	archive = rkyv.Aligned(archive)
+	var c rkyv.Checker
+	at, ok := c.Root(archive, 0, 1, 2)
+	if !ok {
+		return NothingView{}, c.Err()
+	}
+	return NothingView{ref: rkyv.NewRef(archive, at)}, nil
+}
+
+// Values behind tags of their own.
+//
+// It is one of these:
+//
+//   - SignalStop
+//   - SignalWait
+type Signal interface {
+	rkyv.Encodable
+	parts(e *rkyv.Encoder)
+	fixed(e *rkyv.Encoder, at int)
+	isSignal()
+}
+
+func partsSignal(e *rkyv.Encoder, x Signal) {
+	if x == nil {
+		e.FailNil("Signal")
+		return
+	}
+	x.parts(e)
+}
+
+// SignalTag says which variant a Signal is.
+type SignalTag uint8
+
+// The variants of Signal.
+const (
+	// No value.
+	SignalTagStop SignalTag = 3
+	// One value.
+	SignalTagWait SignalTag = 200
+)
+
+// String returns the name of the variant.
+func (x SignalTag) String() string {
+	switch x {
+	case SignalTagStop:
+		return "Stop"
+	case SignalTagWait:
+		return "Wait"
+	}
+	return "Signal(" + strconv.Itoa(int(x)) + ")"
+}
+
+// SignalView is Signal in an archive.
+type SignalView struct {
+	ref rkyv.Ref
+}
+
+// Tag returns which variant it is.
+func (v SignalView) Tag() SignalTag {
+	return SignalTag(v.ref.U8(0))
+}
+
+// Wait returns the variant Wait, and whether it is this one.
+func (v SignalView) Wait() (SignalWaitView, bool) {
+	if v.Tag() != SignalTagWait {
+		return SignalWaitView{}, false
+	}
+	return SignalWaitView{ref: v.ref}, true
+}
+
+// Load returns a copy that shares no memory with the archive.
+func (v SignalView) Load() Signal {
+	switch v.Tag() {
+	case SignalTagStop:
+		return SignalStop{}
+	case SignalTagWait:
+		return SignalWaitView{ref: v.ref}.Load()
+	}
+	return nil
+}
+
+// ParseSignal returns a view of an archive, which must not change any more.
+//
+// Errors: *rkyv.InvalidError if the bytes are not the archive of a Signal.
+func ParseSignal(archive []byte) (SignalView, error) {
+	archive = rkyv.Aligned(archive)
+	var c rkyv.Checker
+	at, ok := c.Root(archive, 8, 4, 2)
+	if !ok || !checkSignal(&c, at) {
+		return SignalView{}, c.Err()
+	}
+	return SignalView{ref: rkyv.NewRef(archive, at)}, nil
+}
+
+func checkSignal(c *rkyv.Checker, at int) bool {
+	switch SignalTag(c.Byte(at)) {
+	case SignalTagStop, SignalTagWait:
+		return true
+	}
+	return c.FailTag(at, "tag of Signal", "3, 200")
+}
+
+// No value.
+type SignalStop struct{}
+
+func (SignalStop) isSignal() {}
+
+// EncodeArchive writes x as the archive of a Signal.
+func (x SignalStop) EncodeArchive(e *rkyv.Encoder) {
+	mark, ok := e.Enter()
+	if !ok {
+		return
+	}
+	x.parts(e)
+	at, ok := e.Place(mark, 1, 8, 4)
+	if ok {
+		x.fixed(e, at)
+	}
+	e.Leave(mark, at)
+}
+
+func (SignalStop) parts(*rkyv.Encoder) {}
+
+func (SignalStop) fixed(e *rkyv.Encoder, at int) {
+	w := (*[8]byte)(e.Window(at, 8))
+	w[0] = 3
+}
+
+// One value.
+type SignalWait struct {
+	// How long.
+	Ms uint32
+}
+
+func (SignalWait) isSignal() {}
+
+// EncodeArchive writes x as the archive of a Signal.
+func (x SignalWait) EncodeArchive(e *rkyv.Encoder) {
+	mark, ok := e.Enter()
+	if !ok {
+		return
+	}
+	x.parts(e)
+	at, ok := e.Place(mark, 1, 8, 4)
+	if ok {
+		x.fixed(e, at)
+	}
+	e.Leave(mark, at)
+}
+
+func (SignalWait) parts(*rkyv.Encoder) {}
+
+func (x SignalWait) fixed(e *rkyv.Encoder, at int) {
+	w := (*[8]byte)(e.Window(at, 8))
+	w[0] = 200
+	rkyv.PutU32(w[4:], x.Ms)
+}
+
+// SignalWaitView is SignalWait in an archive.
+type SignalWaitView struct {
+	ref rkyv.Ref
+}
+
+// How long.
+func (v SignalWaitView) Ms() uint32 {
+	return v.ref.U32(4)
+}
+
+// Load returns a copy that shares no memory with the archive.
+func (v SignalWaitView) Load() (x SignalWait) {
+	x.Ms = v.ref.U32(4)
+	return x
+}
+
+// BuildSignal begins the archive of a Signal, written field by field in place of
+// being encoded. Reset of e comes before, Finish after the last field.
+func BuildSignal(e *rkyv.Encoder) SignalBuilder {
+	return SignalBuilder{rkyv.Build(e, &layoutSignal)}
+}
+
+// SignalBuilder writes a Signal: one of its variants.
+type SignalBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutSignal = rkyv.Layout{
+	Name: "Signal", Size: 8, Align: 4,
+	Fields: []string{
+		"variant",
+	},
+}
+
+// SetStop makes it the variant Stop.
+func (b SignalBuilder) SetStop() {
+	b.value.Variant(3, nil)
+}
+
+// BeginWait makes it the variant Wait, whose fields are to be set.
+func (b SignalBuilder) BeginWait() SignalWaitBuilder {
+	return SignalWaitBuilder{b.value.Variant(200, &layoutSignalWait)}
+}
+
+// SignalWaitBuilder writes a SignalWait: all fields, in this order.
+type SignalWaitBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutSignalWait = rkyv.Layout{
+	Name: "Signal.Wait", Size: 8, Align: 4,
+	Fields: []string{
+		"ms",
+	},
+}
+
+// SetMs sets the field ms.
+func (b SignalWaitBuilder) SetMs(value uint32) {
+	e := b.value.Field(0)
+	if e == nil {
+		return
+	}
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutU32(w[4:], value)
+		e.Unstage()
+	}
+}
+
 // Why a kitchen is refused.
 type Refused struct {
 	// What was cooked.
@@ -2924,6 +4884,150 @@ func partsBoxedSliceOfPair(e *rkyv.Encoder, x []Pair) {
 	e.Leave(mark, at)
 }
 
+func partsMapOfStringToU32(e *rkyv.Encoder, x []rkyv.Entry[string, uint32]) {
+	mark, ok := e.Enter()
+	if !ok {
+		return
+	}
+	for i := range x {
+		partsEntryOfStringToU32(e, &x[i])
+	}
+	at, ok := e.Place(mark, len(x), 12, 4)
+	if ok {
+		for i := range x {
+			fixedEntryOfStringToU32(e, at+12*i, &x[i])
+		}
+	}
+	e.Leave(mark, at)
+}
+
+func partsMapOfU16ToPair(e *rkyv.Encoder, x []rkyv.Entry[uint16, Pair]) {
+	mark, ok := e.Enter()
+	if !ok {
+		return
+	}
+	for i := range x {
+		partsEntryOfU16ToPair(e, &x[i])
+	}
+	at, ok := e.Place(mark, len(x), 16, 4)
+	if ok {
+		for i := range x {
+			fixedEntryOfU16ToPair(e, at+16*i, &x[i])
+		}
+	}
+	e.Leave(mark, at)
+}
+
+func partsOptionOfMapOfCharToShape(e *rkyv.Encoder, x *rkyv.Option[[]rkyv.Entry[rune, Shape]]) {
+	if x.Valid {
+		partsMapOfCharToShape(e, x.Value)
+	}
+}
+
+func partsVecOfMapOfU8ToVecOfU8(e *rkyv.Encoder, x [][]rkyv.Entry[uint8, []byte]) {
+	mark, ok := e.Enter()
+	if !ok {
+		return
+	}
+	for i := range x {
+		partsMapOfU8ToVecOfU8(e, x[i])
+	}
+	at, ok := e.Place(mark, len(x), 8, 4)
+	if ok {
+		w := e.Window(at, 8*len(x))
+		for i := range x {
+			e.PutVec(w[8*i:], at+8*i, len(x[i]))
+		}
+	}
+	e.Leave(mark, at)
+}
+
+func partsSetOfString(e *rkyv.Encoder, x []string) {
+	mark, ok := e.Enter()
+	if !ok {
+		return
+	}
+	for i := range x {
+		e.String(x[i])
+	}
+	at, ok := e.Place(mark, len(x), 8, 4)
+	if ok {
+		w := e.Window(at, 8*len(x))
+		for i := range x {
+			e.PutString(w[8*i:], at+8*i, x[i])
+		}
+	}
+	e.Leave(mark, at)
+}
+
+func partsNicheOfNonZeroU32(e *rkyv.Encoder, x *rkyv.Option[uint32]) {
+	if x.Valid {
+		e.NonZero(uint64(x.Value))
+	}
+}
+
+func partsVecOfNicheOfNonZeroI64(e *rkyv.Encoder, x []rkyv.Option[int64]) {
+	mark, ok := e.Enter()
+	if !ok {
+		return
+	}
+	for i := range x {
+		partsNicheOfNonZeroI64(e, &x[i])
+	}
+	at, ok := e.Place(mark, len(x), 8, 8)
+	if ok {
+		for i := range x {
+			fixedNicheOfNonZeroI64(e, at+8*i, &x[i])
+		}
+	}
+	e.Leave(mark, at)
+}
+
+func partsNicheOfBoxOfPair(e *rkyv.Encoder, x *rkyv.Option[*Pair]) {
+	if x.Valid {
+		partsBoxOfPair(e, x.Value)
+	}
+}
+
+func partsVecOfNonZeroU16(e *rkyv.Encoder, x []uint16) {
+	for i := range x {
+		e.NonZero(uint64(x[i]))
+	}
+	rkyv.EncodeSlice(e, x)
+}
+
+func partsVecOfEitherOfTreeAndOptionOfBool(e *rkyv.Encoder, x []EitherOfTreeAndOptionOfBool) {
+	mark, ok := e.Enter()
+	if !ok {
+		return
+	}
+	for i := range x {
+		partsEitherOfTreeAndOptionOfBool(e, x[i])
+	}
+	at, ok := e.Place(mark, len(x), 24, 4)
+	if ok {
+		for i := range x {
+			x[i].fixed(e, at+24*i)
+		}
+	}
+	e.Leave(mark, at)
+}
+
+func partsVecOfArray16OfU8(e *rkyv.Encoder, x [][16]byte) {
+	mark, ok := e.Enter()
+	if !ok {
+		return
+	}
+	at, ok := e.Place(mark, len(x), 16, 1)
+	if ok {
+		w := e.Window(at, 16*len(x))
+		for i := range x {
+			rkyv.PutArray(w[16*i:], x[i][:])
+		}
+	}
+	e.Leave(mark, at)
+}
+
 func fixedOptionOfU32(e *rkyv.Encoder, at int, x *rkyv.Option[uint32]) {
 	if x.Valid {
 		w := (*[8]byte)(e.Window(at, 8))
@@ -2974,6 +5078,30 @@ func fixedOptionOfResultOfUnitOrU32(e *rkyv.Encoder, at int, x *rkyv.Option[rkyv
 		w := (*[12]byte)(e.Window(at, 12))
 		w[0] = 1
 		fixedResultOfUnitOrU32(e, at+4, &x.Value)
+	}
+}
+
+func fixedOptionOfMapOfCharToShape(e *rkyv.Encoder, at int, x *rkyv.Option[[]rkyv.Entry[rune, Shape]]) {
+	if x.Valid {
+		w := (*[12]byte)(e.Window(at, 12))
+		w[0] = 1
+		e.PutVec(w[4:], at+4, len(x.Value))
+	}
+}
+
+func fixedNicheOfNonZeroU32(e *rkyv.Encoder, at int, x *rkyv.Option[uint32]) {
+	if x.Valid {
+		w := (*[4]byte)(e.Window(at, 4))
+		rkyv.PutU32(w[:], x.Value)
+	}
+}
+
+func fixedNicheOfBoxOfPair(e *rkyv.Encoder, at int, x *rkyv.Option[*Pair]) {
+	w := (*[4]byte)(e.Window(at, 4))
+	if x.Valid {
+		e.PutBox(w[:], at)
+	} else {
+		rkyv.PutNone(w[:])
 	}
 }
 
@@ -3098,6 +5226,72 @@ func viewBoxedSliceOfPair(r rkyv.Ref) rkyv.List[PairView] {
 	return rkyv.VecList(r, 12, viewPair)
 }
 
+func viewMapOfStringToU32(r rkyv.Ref) rkyv.Map[string, uint32] {
+	return rkyv.MapAt(r, 12, 8, rkyv.CopyString, viewU32)
+}
+
+func aliasMapOfStringToU32(r rkyv.Ref) rkyv.Map[string, uint32] {
+	return rkyv.MapAt(r, 12, 8, rkyv.ViewString, viewU32)
+}
+
+func viewMapOfU16ToPair(r rkyv.Ref) rkyv.Map[uint16, PairView] {
+	return rkyv.MapAt(r, 16, 4, viewU16, viewPair)
+}
+
+func viewOptionOfMapOfCharToShape(r rkyv.Ref) (option rkyv.Option[rkyv.Map[rune, ShapeView]]) {
+	if r.Bool(0) {
+		option = rkyv.Some(viewMapOfCharToShape(r.At(4)))
+	}
+	return option
+}
+
+func viewVecOfMapOfU8ToVecOfU8(r rkyv.Ref) rkyv.List[rkyv.Map[uint8, []byte]] {
+	return rkyv.VecList(r, 8, viewMapOfU8ToVecOfU8)
+}
+
+func aliasVecOfMapOfU8ToVecOfU8(r rkyv.Ref) rkyv.List[rkyv.Map[uint8, []byte]] {
+	return rkyv.VecList(r, 8, aliasMapOfU8ToVecOfU8)
+}
+
+func viewSetOfString(r rkyv.Ref) rkyv.List[string] {
+	return rkyv.VecList(r, 8, rkyv.CopyString)
+}
+
+func aliasSetOfString(r rkyv.Ref) rkyv.List[string] {
+	return rkyv.VecList(r, 8, rkyv.ViewString)
+}
+
+func viewNicheOfNonZeroU32(r rkyv.Ref) (option rkyv.Option[uint32]) {
+	if value := r.U32(0); value != 0 {
+		option = rkyv.Some(value)
+	}
+	return option
+}
+
+func viewVecOfNicheOfNonZeroI64(r rkyv.Ref) rkyv.List[rkyv.Option[int64]] {
+	return rkyv.VecList(r, 8, viewNicheOfNonZeroI64)
+}
+
+func viewNicheOfBoxOfPair(r rkyv.Ref) (option rkyv.Option[PairView]) {
+	if !r.None(0) {
+		option = rkyv.Some(viewBoxOfPair(r))
+	}
+	return option
+}
+
+func viewVecOfEitherOfTreeAndOptionOfBool(r rkyv.Ref) rkyv.List[EitherOfTreeAndOptionOfBoolView] {
+	return rkyv.VecList(r, 24, viewEitherOfTreeAndOptionOfBool)
+}
+
+func loadArray16OfU8(r rkyv.Ref) (x [16]byte) {
+	copy(x[:], rkyv.ArrayView[byte](r, 0, 16))
+	return x
+}
+
+func viewVecOfArray16OfU8(r rkyv.Ref) rkyv.List[[16]byte] {
+	return rkyv.VecList(r, 16, loadArray16OfU8)
+}
+
 func loadVecOfString(r rkyv.Ref) (x []string) {
 	return rkyv.LoadVec(r, 8, rkyv.CopyString)
 }
@@ -3183,6 +5377,55 @@ func loadVecOfDuration(r rkyv.Ref) (x []rkyv.Duration) {
 
 func loadBoxedSliceOfPair(r rkyv.Ref) (x []Pair) {
 	return rkyv.LoadVec(r, 12, loadPair)
+}
+
+func loadMapOfStringToU32(r rkyv.Ref) (x []rkyv.Entry[string, uint32]) {
+	return rkyv.LoadVec(r, 12, loadEntryOfStringToU32)
+}
+
+func loadMapOfU16ToPair(r rkyv.Ref) (x []rkyv.Entry[uint16, Pair]) {
+	return rkyv.LoadVec(r, 16, loadEntryOfU16ToPair)
+}
+
+func loadOptionOfMapOfCharToShape(r rkyv.Ref) (x rkyv.Option[[]rkyv.Entry[rune, Shape]]) {
+	if r.Bool(0) {
+		x = rkyv.Some(loadMapOfCharToShape(r.At(4)))
+	}
+	return x
+}
+
+func loadVecOfMapOfU8ToVecOfU8(r rkyv.Ref) (x [][]rkyv.Entry[uint8, []byte]) {
+	return rkyv.LoadVec(r, 8, loadMapOfU8ToVecOfU8)
+}
+
+func loadSetOfString(r rkyv.Ref) (x []string) {
+	return rkyv.LoadVec(r, 8, rkyv.CopyString)
+}
+
+func loadNicheOfNonZeroU32(r rkyv.Ref) (x rkyv.Option[uint32]) {
+	if value := r.U32(0); value != 0 {
+		x = rkyv.Some(value)
+	}
+	return x
+}
+
+func loadVecOfNicheOfNonZeroI64(r rkyv.Ref) (x []rkyv.Option[int64]) {
+	return rkyv.LoadVec(r, 8, loadNicheOfNonZeroI64)
+}
+
+func loadNicheOfBoxOfPair(r rkyv.Ref) (x rkyv.Option[*Pair]) {
+	if !r.None(0) {
+		x = rkyv.Some(loadBoxOfPair(r))
+	}
+	return x
+}
+
+func loadVecOfEitherOfTreeAndOptionOfBool(r rkyv.Ref) (x []EitherOfTreeAndOptionOfBool) {
+	return rkyv.LoadVec(r, 24, loadEitherOfTreeAndOptionOfBool)
+}
+
+func loadVecOfArray16OfU8(r rkyv.Ref) (x [][16]byte) {
+	return rkyv.LoadVec(r, 16, loadArray16OfU8)
 }
 
 func checkVecOfString(c *rkyv.Checker, at int) bool {
@@ -3351,6 +5594,102 @@ func checkBoxedSliceOfPair(c *rkyv.Checker, at int) bool {
 	return c.Leave(scope)
 }
 
+func checkMapOfStringToU32(c *rkyv.Checker, at int) bool {
+	scope, ok := c.Vec(at, 12, 4)
+	if !ok {
+		return false
+	}
+	at = scope.At
+	for i := range scope.Count {
+		if !checkEntryOfStringToU32(c, at+12*i) {
+			return false
+		}
+	}
+	return c.Leave(scope)
+}
+
+func checkMapOfU16ToPair(c *rkyv.Checker, at int) bool {
+	scope, ok := c.Vec(at, 16, 4)
+	if !ok {
+		return false
+	}
+	at = scope.At
+	for i := range scope.Count {
+		if !checkEntryOfU16ToPair(c, at+16*i) {
+			return false
+		}
+	}
+	return c.Leave(scope)
+}
+
+func checkOptionOfMapOfCharToShape(c *rkyv.Checker, at int) bool {
+	some, ok := c.Some(at)
+	if !ok || !some {
+		return ok
+	}
+	return checkMapOfCharToShape(c, at+4)
+}
+
+func checkVecOfMapOfU8ToVecOfU8(c *rkyv.Checker, at int) bool {
+	scope, ok := c.Vec(at, 8, 4)
+	if !ok {
+		return false
+	}
+	at = scope.At
+	for i := range scope.Count {
+		if !checkMapOfU8ToVecOfU8(c, at+8*i) {
+			return false
+		}
+	}
+	return c.Leave(scope)
+}
+
+func checkSetOfString(c *rkyv.Checker, at int) bool {
+	scope, ok := c.Vec(at, 8, 4)
+	if !ok {
+		return false
+	}
+	at = scope.At
+	for i := range scope.Count {
+		if !c.String(at + 8*i) {
+			return false
+		}
+	}
+	return c.Leave(scope)
+}
+
+func checkNicheOfBoxOfPair(c *rkyv.Checker, at int) bool {
+	return c.None(at) || checkBoxOfPair(c, at)
+}
+
+func checkVecOfNonZeroU16(c *rkyv.Checker, at int) bool {
+	scope, ok := c.Vec(at, 2, 2)
+	if !ok {
+		return false
+	}
+	at = scope.At
+	for i := range scope.Count {
+		if !c.NonZero(at+2*i, 2) {
+			return false
+		}
+	}
+	return c.Leave(scope)
+}
+
+func checkVecOfEitherOfTreeAndOptionOfBool(c *rkyv.Checker, at int) bool {
+	scope, ok := c.Vec(at, 24, 4)
+	if !ok {
+		return false
+	}
+	at = scope.At
+	for i := range scope.Count {
+		if !checkEitherOfTreeAndOptionOfBool(c, at+24*i) {
+			return false
+		}
+	}
+	return c.Leave(scope)
+}
+
 func checkBoxOfShape(c *rkyv.Checker, at int) bool {
 	scope, ok := c.Box(at, 24, 8)
 	if !ok {
@@ -3491,6 +5830,308 @@ func fixedResultOfStringOrShape(e *rkyv.Encoder, at int, x *rkyv.Result[string, 
 	}
 }
 
+func partsEntryOfStringToU32(e *rkyv.Encoder, x *rkyv.Entry[string, uint32]) {
+	e.String(x.Key)
+}
+
+func fixedEntryOfStringToU32(e *rkyv.Encoder, at int, x *rkyv.Entry[string, uint32]) {
+	w := (*[12]byte)(e.Window(at, 12))
+	e.PutString(w[:], at, x.Key)
+	rkyv.PutU32(w[8:], x.Value)
+}
+
+func partsEntryOfU16ToPair(e *rkyv.Encoder, x *rkyv.Entry[uint16, Pair]) {
+	partsPair(e, &x.Value)
+}
+
+func fixedEntryOfU16ToPair(e *rkyv.Encoder, at int, x *rkyv.Entry[uint16, Pair]) {
+	w := (*[16]byte)(e.Window(at, 16))
+	rkyv.PutU16(w[:], x.Key)
+	fixedPair(e, at+4, &x.Value)
+}
+
+func partsEntryOfCharToShape(e *rkyv.Encoder, x *rkyv.Entry[rune, Shape]) {
+	e.Char(x.Key)
+	partsShape(e, x.Value)
+}
+
+func fixedEntryOfCharToShape(e *rkyv.Encoder, at int, x *rkyv.Entry[rune, Shape]) {
+	w := (*[32]byte)(e.Window(at, 32))
+	rkyv.PutChar(w[:], x.Key)
+	x.Value.fixed(e, at+8)
+}
+
+func partsMapOfU8ToVecOfU8(e *rkyv.Encoder, x []rkyv.Entry[uint8, []byte]) {
+	mark, ok := e.Enter()
+	if !ok {
+		return
+	}
+	for i := range x {
+		partsEntryOfU8ToVecOfU8(e, &x[i])
+	}
+	at, ok := e.Place(mark, len(x), 12, 4)
+	if ok {
+		for i := range x {
+			fixedEntryOfU8ToVecOfU8(e, at+12*i, &x[i])
+		}
+	}
+	e.Leave(mark, at)
+}
+
+func partsEntryOfU8ToVecOfU8(e *rkyv.Encoder, x *rkyv.Entry[uint8, []byte]) {
+	rkyv.EncodeSlice(e, x.Value)
+}
+
+func fixedEntryOfU8ToVecOfU8(e *rkyv.Encoder, at int, x *rkyv.Entry[uint8, []byte]) {
+	w := (*[12]byte)(e.Window(at, 12))
+	rkyv.PutU8(w[:], x.Key)
+	e.PutVec(w[4:], at+4, len(x.Value))
+}
+
+func partsNicheOfNonZeroI64(e *rkyv.Encoder, x *rkyv.Option[int64]) {
+	if x.Valid {
+		e.NonZero(uint64(x.Value))
+	}
+}
+
+func fixedNicheOfNonZeroI64(e *rkyv.Encoder, at int, x *rkyv.Option[int64]) {
+	if x.Valid {
+		w := (*[8]byte)(e.Window(at, 8))
+		rkyv.PutI64(w[:], x.Value)
+	}
+}
+
+func partsOptionOfBoxOfPair(e *rkyv.Encoder, x *rkyv.Option[*Pair]) {
+	if x.Valid {
+		partsBoxOfPair(e, x.Value)
+	}
+}
+
+func partsVecOfPageOfPair(e *rkyv.Encoder, x []PageOfPair) {
+	mark, ok := e.Enter()
+	if !ok {
+		return
+	}
+	for i := range x {
+		partsPageOfPair(e, &x[i])
+	}
+	at, ok := e.Place(mark, len(x), 24, 4)
+	if ok {
+		for i := range x {
+			fixedPageOfPair(e, at+24*i, &x[i])
+		}
+	}
+	e.Leave(mark, at)
+}
+
+func fixedOptionOfBoxOfPair(e *rkyv.Encoder, at int, x *rkyv.Option[*Pair]) {
+	if x.Valid {
+		w := (*[8]byte)(e.Window(at, 8))
+		w[0] = 1
+		e.PutBox(w[4:], at+4)
+	}
+}
+
+func viewOptionOfBoxOfPair(r rkyv.Ref) (option rkyv.Option[PairView]) {
+	if r.Bool(0) {
+		option = rkyv.Some(viewBoxOfPair(r.At(4)))
+	}
+	return option
+}
+
+func viewVecOfPageOfPair(r rkyv.Ref) rkyv.List[PageOfPairView] {
+	return rkyv.VecList(r, 24, viewPageOfPair)
+}
+
+func loadOptionOfBoxOfPair(r rkyv.Ref) (x rkyv.Option[*Pair]) {
+	if r.Bool(0) {
+		x = rkyv.Some(loadBoxOfPair(r.At(4)))
+	}
+	return x
+}
+
+func loadVecOfPageOfPair(r rkyv.Ref) (x []PageOfPair) {
+	return rkyv.LoadVec(r, 24, loadPageOfPair)
+}
+
+func checkOptionOfBoxOfPair(c *rkyv.Checker, at int) bool {
+	some, ok := c.Some(at)
+	if !ok || !some {
+		return ok
+	}
+	return checkBoxOfPair(c, at+4)
+}
+
+func checkVecOfPageOfPair(c *rkyv.Checker, at int) bool {
+	scope, ok := c.Vec(at, 24, 4)
+	if !ok {
+		return false
+	}
+	at = scope.At
+	for i := range scope.Count {
+		if !checkPageOfPair(c, at+24*i) {
+			return false
+		}
+	}
+	return c.Leave(scope)
+}
+
+func partsVecOfVecOfU32(e *rkyv.Encoder, x [][]uint32) {
+	mark, ok := e.Enter()
+	if !ok {
+		return
+	}
+	for i := range x {
+		rkyv.EncodeSlice(e, x[i])
+	}
+	at, ok := e.Place(mark, len(x), 8, 4)
+	if ok {
+		w := e.Window(at, 8*len(x))
+		for i := range x {
+			e.PutVec(w[8*i:], at+8*i, len(x[i]))
+		}
+	}
+	e.Leave(mark, at)
+}
+
+func partsOptionOfBoxOfVecOfU32(e *rkyv.Encoder, x *rkyv.Option[*[]uint32]) {
+	if x.Valid {
+		partsBoxOfVecOfU32(e, x.Value)
+	}
+}
+
+func partsVecOfPageOfVecOfU32(e *rkyv.Encoder, x []PageOfVecOfU32) {
+	mark, ok := e.Enter()
+	if !ok {
+		return
+	}
+	for i := range x {
+		partsPageOfVecOfU32(e, &x[i])
+	}
+	at, ok := e.Place(mark, len(x), 24, 4)
+	if ok {
+		for i := range x {
+			fixedPageOfVecOfU32(e, at+24*i, &x[i])
+		}
+	}
+	e.Leave(mark, at)
+}
+
+func fixedOptionOfBoxOfVecOfU32(e *rkyv.Encoder, at int, x *rkyv.Option[*[]uint32]) {
+	if x.Valid {
+		w := (*[8]byte)(e.Window(at, 8))
+		w[0] = 1
+		e.PutBox(w[4:], at+4)
+	}
+}
+
+func viewVecOfVecOfU32(r rkyv.Ref) rkyv.List[[]uint32] {
+	return rkyv.VecList(r, 8, viewVecOfU32)
+}
+
+func aliasVecOfVecOfU32(r rkyv.Ref) rkyv.List[[]uint32] {
+	return rkyv.VecList(r, 8, aliasVecOfU32)
+}
+
+func viewOptionOfBoxOfVecOfU32(r rkyv.Ref) (option rkyv.Option[[]uint32]) {
+	if r.Bool(0) {
+		option = rkyv.Some(viewBoxOfVecOfU32(r.At(4)))
+	}
+	return option
+}
+
+func aliasOptionOfBoxOfVecOfU32(r rkyv.Ref) (option rkyv.Option[[]uint32]) {
+	if r.Bool(0) {
+		option = rkyv.Some(aliasBoxOfVecOfU32(r.At(4)))
+	}
+	return option
+}
+
+func viewVecOfPageOfVecOfU32(r rkyv.Ref) rkyv.List[PageOfVecOfU32View] {
+	return rkyv.VecList(r, 24, viewPageOfVecOfU32)
+}
+
+func loadVecOfVecOfU32(r rkyv.Ref) (x [][]uint32) {
+	return rkyv.LoadVec(r, 8, loadVecOfU32)
+}
+
+func loadOptionOfBoxOfVecOfU32(r rkyv.Ref) (x rkyv.Option[*[]uint32]) {
+	if r.Bool(0) {
+		x = rkyv.Some(loadBoxOfVecOfU32(r.At(4)))
+	}
+	return x
+}
+
+func loadVecOfPageOfVecOfU32(r rkyv.Ref) (x []PageOfVecOfU32) {
+	return rkyv.LoadVec(r, 24, loadPageOfVecOfU32)
+}
+
+func checkVecOfVecOfU32(c *rkyv.Checker, at int) bool {
+	scope, ok := c.Vec(at, 8, 4)
+	if !ok {
+		return false
+	}
+	at = scope.At
+	for i := range scope.Count {
+		if !c.Slice(at+8*i, 4, 4) {
+			return false
+		}
+	}
+	return c.Leave(scope)
+}
+
+func checkOptionOfBoxOfVecOfU32(c *rkyv.Checker, at int) bool {
+	some, ok := c.Some(at)
+	if !ok || !some {
+		return ok
+	}
+	return checkBoxOfVecOfU32(c, at+4)
+}
+
+func checkVecOfPageOfVecOfU32(c *rkyv.Checker, at int) bool {
+	scope, ok := c.Vec(at, 24, 4)
+	if !ok {
+		return false
+	}
+	at = scope.At
+	for i := range scope.Count {
+		if !checkPageOfVecOfU32(c, at+24*i) {
+			return false
+		}
+	}
+	return c.Leave(scope)
+}
+
+func checkOptionOfBool(c *rkyv.Checker, at int) bool {
+	some, ok := c.Some(at)
+	if !ok || !some {
+		return ok
+	}
+	return c.Bool(at + 1)
+}
+
+func fixedOptionOfBool(e *rkyv.Encoder, at int, x *rkyv.Option[bool]) {
+	if x.Valid {
+		w := (*[2]byte)(e.Window(at, 2))
+		w[0] = 1
+		rkyv.PutBool(w[1:], x.Value)
+	}
+}
+
+func viewOptionOfBool(r rkyv.Ref) (option rkyv.Option[bool]) {
+	if r.Bool(0) {
+		option = rkyv.Some(r.Bool(1))
+	}
+	return option
+}
+
+func loadOptionOfBool(r rkyv.Ref) (x rkyv.Option[bool]) {
+	if r.Bool(0) {
+		x = rkyv.Some(r.Bool(1))
+	}
+	return x
+}
+
 func partsBoxOfKitchen(e *rkyv.Encoder, x *Kitchen) {
 	if x == nil {
 		e.FailNil("Box<Kitchen>")
@@ -3501,7 +6142,7 @@ func partsBoxOfKitchen(e *rkyv.Encoder, x *Kitchen) {
 		return
 	}
 	partsKitchen(e, x)
-	at, ok := e.Place(mark, 1, 384, 16)
+	at, ok := e.Place(mark, 1, 560, 16)
 	if ok {
 		fixedKitchen(e, at, x)
 	}
@@ -3518,12 +6159,29 @@ func loadBoxOfKitchen(r rkyv.Ref) (x *Kitchen) {
 }
 
 func checkBoxOfKitchen(c *rkyv.Checker, at int) bool {
-	scope, ok := c.Box(at, 384, 16)
+	scope, ok := c.Box(at, 560, 16)
 	if !ok {
 		return false
 	}
 	at = scope.At
 	return checkKitchen(c, at) && c.Leave(scope)
+}
+
+func partsMapOfCharToShape(e *rkyv.Encoder, x []rkyv.Entry[rune, Shape]) {
+	mark, ok := e.Enter()
+	if !ok {
+		return
+	}
+	for i := range x {
+		partsEntryOfCharToShape(e, &x[i])
+	}
+	at, ok := e.Place(mark, len(x), 32, 8)
+	if ok {
+		for i := range x {
+			fixedEntryOfCharToShape(e, at+32*i, &x[i])
+		}
+	}
+	e.Leave(mark, at)
 }
 
 func fixedOptionOfU8(e *rkyv.Encoder, at int, x *rkyv.Option[uint8]) {
@@ -3612,6 +6270,37 @@ func viewDuration(r rkyv.Ref) rkyv.Duration {
 	return r.Duration(0)
 }
 
+func viewU32(r rkyv.Ref) uint32 {
+	return r.U32(0)
+}
+
+func viewU16(r rkyv.Ref) uint16 {
+	return r.U16(0)
+}
+
+func viewMapOfCharToShape(r rkyv.Ref) rkyv.Map[rune, ShapeView] {
+	return rkyv.MapAt(r, 32, 8, viewChar, viewShape)
+}
+
+func viewMapOfU8ToVecOfU8(r rkyv.Ref) rkyv.Map[uint8, []byte] {
+	return rkyv.MapAt(r, 12, 4, viewU8, viewVecOfU8)
+}
+
+func aliasMapOfU8ToVecOfU8(r rkyv.Ref) rkyv.Map[uint8, []byte] {
+	return rkyv.MapAt(r, 12, 4, viewU8, aliasVecOfU8)
+}
+
+func viewNicheOfNonZeroI64(r rkyv.Ref) (option rkyv.Option[int64]) {
+	if value := r.I64(0); value != 0 {
+		option = rkyv.Some(value)
+	}
+	return option
+}
+
+func viewEitherOfTreeAndOptionOfBool(r rkyv.Ref) EitherOfTreeAndOptionOfBoolView {
+	return EitherOfTreeAndOptionOfBoolView{ref: r}
+}
+
 func loadPair(r rkyv.Ref) (x Pair) {
 	return PairView{ref: r}.Load()
 }
@@ -3661,6 +6350,39 @@ func loadDuration(r rkyv.Ref) (x rkyv.Duration) {
 	return r.Duration(0)
 }
 
+func loadEntryOfStringToU32(r rkyv.Ref) (x rkyv.Entry[string, uint32]) {
+	return rkyv.Entry[string, uint32]{
+		Key:   r.String(0),
+		Value: r.U32(8),
+	}
+}
+
+func loadEntryOfU16ToPair(r rkyv.Ref) (x rkyv.Entry[uint16, Pair]) {
+	return rkyv.Entry[uint16, Pair]{
+		Key:   r.U16(0),
+		Value: PairView{ref: r.At(4)}.Load(),
+	}
+}
+
+func loadMapOfCharToShape(r rkyv.Ref) (x []rkyv.Entry[rune, Shape]) {
+	return rkyv.LoadVec(r, 32, loadEntryOfCharToShape)
+}
+
+func loadMapOfU8ToVecOfU8(r rkyv.Ref) (x []rkyv.Entry[uint8, []byte]) {
+	return rkyv.LoadVec(r, 12, loadEntryOfU8ToVecOfU8)
+}
+
+func loadNicheOfNonZeroI64(r rkyv.Ref) (x rkyv.Option[int64]) {
+	if value := r.I64(0); value != 0 {
+		x = rkyv.Some(value)
+	}
+	return x
+}
+
+func loadEitherOfTreeAndOptionOfBool(r rkyv.Ref) (x EitherOfTreeAndOptionOfBool) {
+	return EitherOfTreeAndOptionOfBoolView{ref: r}.Load()
+}
+
 func checkTupleOfBoolAndTupleOfU64AndColorAndVecOfU8(c *rkyv.Checker, at int) bool {
 	return c.Bool(at) &&
 		checkTupleOfU64AndColor(c, at+8) &&
@@ -3681,6 +6403,42 @@ func checkResultOfStringOrShape(c *rkyv.Checker, at int) bool {
 func checkResultOfUnitOrU32(c *rkyv.Checker, at int) bool {
 	_, ok := c.Success(at)
 	return ok
+}
+
+func checkEntryOfStringToU32(c *rkyv.Checker, at int) bool {
+	return c.String(at)
+}
+
+func checkEntryOfU16ToPair(c *rkyv.Checker, at int) bool {
+	return checkPair(c, at+4)
+}
+
+func checkMapOfCharToShape(c *rkyv.Checker, at int) bool {
+	scope, ok := c.Vec(at, 32, 8)
+	if !ok {
+		return false
+	}
+	at = scope.At
+	for i := range scope.Count {
+		if !checkEntryOfCharToShape(c, at+32*i) {
+			return false
+		}
+	}
+	return c.Leave(scope)
+}
+
+func checkMapOfU8ToVecOfU8(c *rkyv.Checker, at int) bool {
+	scope, ok := c.Vec(at, 12, 4)
+	if !ok {
+		return false
+	}
+	at = scope.At
+	for i := range scope.Count {
+		if !checkEntryOfU8ToVecOfU8(c, at+12*i) {
+			return false
+		}
+	}
+	return c.Leave(scope)
 }
 
 func partsBoxOfTree(e *rkyv.Encoder, x *Tree) {
@@ -3736,11 +6494,95 @@ func fixedTupleOfU64AndColor(e *rkyv.Encoder, at int, x *rkyv.Tuple2[uint64, Col
 	rkyv.PutU8(w[8:], uint8(x.Field1))
 }
 
+func viewPageOfPair(r rkyv.Ref) PageOfPairView {
+	return PageOfPairView{ref: r}
+}
+
+func loadPageOfPair(r rkyv.Ref) (x PageOfPair) {
+	return PageOfPairView{ref: r}.Load()
+}
+
+func partsBoxOfVecOfU32(e *rkyv.Encoder, x *[]uint32) {
+	if x == nil {
+		e.FailNil("Box<Vec<u32>>")
+		return
+	}
+	mark, ok := e.Enter()
+	if !ok {
+		return
+	}
+	rkyv.EncodeSlice(e, *x)
+	at, ok := e.Place(mark, 1, 8, 4)
+	if ok {
+		w := e.Window(at, 8)
+		e.PutVec(w[:], at, len(*x))
+	}
+	e.Leave(mark, at)
+}
+
+func viewVecOfU32(r rkyv.Ref) []uint32 {
+	return rkyv.CopySlice[uint32](r, 0)
+}
+
+func aliasVecOfU32(r rkyv.Ref) []uint32 {
+	return rkyv.SliceView[uint32](r, 0)
+}
+
+func viewBoxOfVecOfU32(r rkyv.Ref) []uint32 {
+	return rkyv.CopySlice[uint32](r.Box(0), 0)
+}
+
+func aliasBoxOfVecOfU32(r rkyv.Ref) []uint32 {
+	return rkyv.SliceView[uint32](r.Box(0), 0)
+}
+
+func viewPageOfVecOfU32(r rkyv.Ref) PageOfVecOfU32View {
+	return PageOfVecOfU32View{ref: r}
+}
+
+func loadVecOfU32(r rkyv.Ref) (x []uint32) {
+	return rkyv.CopySlice[uint32](r, 0)
+}
+
+func loadBoxOfVecOfU32(r rkyv.Ref) (x *[]uint32) {
+	content := rkyv.CopySlice[uint32](r.Box(0), 0)
+	return &content
+}
+
+func loadPageOfVecOfU32(r rkyv.Ref) (x PageOfVecOfU32) {
+	return PageOfVecOfU32View{ref: r}.Load()
+}
+
+func checkBoxOfVecOfU32(c *rkyv.Checker, at int) bool {
+	scope, ok := c.Box(at, 8, 4)
+	if !ok {
+		return false
+	}
+	at = scope.At
+	return c.Slice(at, 4, 4) && c.Leave(scope)
+}
+
 func viewTupleOfU64AndColor(r rkyv.Ref) rkyv.Tuple2[uint64, Color] {
 	return rkyv.Tuple2[uint64, Color]{
 		Field0: r.U64(0),
 		Field1: Color(r.U8(8)),
 	}
+}
+
+func viewChar(r rkyv.Ref) rune {
+	return r.Char(0)
+}
+
+func viewU8(r rkyv.Ref) uint8 {
+	return r.U8(0)
+}
+
+func viewVecOfU8(r rkyv.Ref) []byte {
+	return rkyv.CopySlice[byte](r, 0)
+}
+
+func aliasVecOfU8(r rkyv.Ref) []byte {
+	return rkyv.SliceView[byte](r, 0)
 }
 
 func loadTupleOfU64AndColor(r rkyv.Ref) (x rkyv.Tuple2[uint64, Color]) {
@@ -3750,6 +6592,29 @@ func loadTupleOfU64AndColor(r rkyv.Ref) (x rkyv.Tuple2[uint64, Color]) {
 	}
 }
 
+func loadEntryOfCharToShape(r rkyv.Ref) (x rkyv.Entry[rune, Shape]) {
+	return rkyv.Entry[rune, Shape]{
+		Key:   r.Char(0),
+		Value: ShapeView{ref: r.At(8)}.Load(),
+	}
+}
+
+func loadEntryOfU8ToVecOfU8(r rkyv.Ref) (x rkyv.Entry[uint8, []byte]) {
+	return rkyv.Entry[uint8, []byte]{
+		Key:   r.U8(0),
+		Value: rkyv.CopySlice[byte](r, 4),
+	}
+}
+
 func checkTupleOfU64AndColor(c *rkyv.Checker, at int) bool {
 	return checkColor(c, at+8)
+}
+
+func checkEntryOfCharToShape(c *rkyv.Checker, at int) bool {
+	return c.Char(at) &&
+		checkShape(c, at+8)
+}
+
+func checkEntryOfU8ToVecOfU8(c *rkyv.Checker, at int) bool {
+	return c.Slice(at+4, 1, 1)
 }

@@ -14,9 +14,11 @@
 //!     └─ struct GreeterClient    one method per method
 //! ```
 
+mod adapter;
 mod document;
 mod message;
 mod method;
+mod parameters;
 mod refusal;
 mod service;
 
@@ -92,7 +94,7 @@ use proc_macro::TokenStream;
 /// ```
 #[proc_macro_attribute]
 pub fn message(arguments: TokenStream, item: TokenStream) -> TokenStream {
-    let expanded = message::expand(&arguments.into(), item.into());
+    let expanded = message::expand(arguments.into(), item.into());
     expanded
         .unwrap_or_else(|error| error.to_compile_error())
         .into()

@@ -2,52 +2,89 @@
 
 use proc_macro2::{Span, TokenStream};
 use quote::{format_ident, quote};
+use syn::meta::ParseNestedMeta;
+use syn::parse::Parser;
 use syn::visit_mut::{self, VisitMut};
 use syn::{
-    Attribute, Data, DataEnum, DeriveInput, Error, Expr, ExprLit, Field, Fields, Ident, Lit,
+    Data, DataEnum, DeriveInput, Error, Expr, ExprLit, Field, Fields, Generics, Ident, Lit, LitStr,
     Result, Type, TypePath, Variant, parse_quote,
 };
 
-use crate::{document, refusal};
+use crate::adapter::{self, Adapter};
+use crate::{document, parameters, refusal};
+
+/// The attribute's own arguments.
+#[derive(Default)]
+struct Options {
+    name: Option<String>,
+}
+
+impl Options {
+    fn read(&mut self, meta: &ParseNestedMeta<'_>) -> Result<()> {
+        if !meta.path.is_ident("name") {
+            return Err(meta.error("allowed here: name = \"…\""));
+        }
+        let literal: LitStr = meta.value()?.parse()?;
+        let name = literal.value();
+        let begins = name.starts_with(|c: char| c.is_ascii_alphabetic());
+        if !begins || !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
+            let text = "a message's name is of A-Z, a-z, 0-9 and _, and begins with a letter";
+            return Err(Error::new_spanned(literal, text));
+        }
+        self.name = Some(name);
+        Ok(())
+    }
+}
 
 /// Expands the attribute on an item.
-pub(crate) fn expand(arguments: &TokenStream, item: TokenStream) -> Result<TokenStream> {
-    if !arguments.is_empty() {
-        let text = "#[outrigger::message] takes no arguments";
-        return Err(Error::new_spanned(arguments, text));
-    }
+pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> Result<TokenStream> {
+    let mut options = Options::default();
+    syn::meta::parser(|meta| options.read(&meta)).parse2(arguments)?;
     let mut input: DeriveInput = syn::parse2(item)?;
-    check(&input)?;
-    SelfByName(input.ident.clone()).visit_data_mut(&mut input.data);
+    parameters::check(&input.generics)?;
+    let (_, arguments, _) = input.generics.split_for_impl();
+    let (ident, arguments) = (&input.ident, quote! { #arguments });
+    let mut itself: TypePath = parse_quote!(#ident #arguments);
+    // Not the span of the definition: a lint would ask there for `Self`.
+    itself.path.segments[0].ident.set_span(Span::call_site());
+    SelfByName(itself).visit_data_mut(&mut input.data);
+    let parts = mark_fields(&mut input.data)?;
+    let name = options.name.unwrap_or_else(|| unraw(&input.ident));
     let shape = match &input.data {
-        Data::Struct(data) => struct_shape(&input, &data.fields),
-        Data::Enum(data) => enum_shape(&input, data)?,
+        Data::Struct(data) => struct_shape(&input, &name, &data.fields, &parts),
+        Data::Enum(data) => enum_shape(&input, &name, data, &parts)?,
         Data::Union(_) => {
             let text = "a union cannot be a message: use an enum";
             return Err(Error::new_spanned(&input.ident, text));
         }
     };
-    let types = fields(&input.data)
-        .into_iter()
-        .map(|field| field.ty.clone());
-    let types = types.collect::<Vec<_>>();
-    mark_fields(&mut input.data);
+    Ok(implementations(&input, &parts, &shape))
+}
+
+/// The item with rkyv's derives, and what makes a message of it.
+fn implementations(input: &DeriveInput, parts: &[Part], shape: &TokenStream) -> TokenStream {
     let name = &input.ident;
-    let derives = derives();
-    Ok(quote! {
+    let derives = derives(&input.generics);
+    let generics = parameters::bounded(&input.generics);
+    let (impl_generics, ty_generics, where_clause) = generics.split_for_impl();
+    // Of an instance, the nodes are known where it is used.
+    let nodes = parts.iter().map(Part::node_constant);
+    let nodes = nodes.filter(|_| input.generics.params.is_empty());
+    quote! {
         #derives
         #input
 
         // Looked at here, so that what a field's own node refuses is an error of the type.
-        #(const _: &::outrigger::__private::schema::Node =
-            <#types as ::outrigger::__private::schema::Schema>::NODE;)*
+        #(const _: &::outrigger::__private::schema::Node = #nodes;)*
 
-        impl ::outrigger::__private::schema::Schema for #name {
+        impl #impl_generics ::outrigger::__private::schema::Schema for #name #ty_generics
+        #where_clause
+        {
             const NODE: &'static ::outrigger::__private::schema::Node =
-                &::outrigger::__private::node::shaped::<#name>(#shape);
+                &::outrigger::__private::node::shaped::<#name #ty_generics>(#shape);
         }
 
-        impl ::outrigger::Message for #name {
+        impl #impl_generics ::outrigger::Message for #name #ty_generics #where_clause {
             fn encode(
                 &self,
                 writer: &mut ::outrigger::__private::message::Writer<'_>,
@@ -67,56 +104,71 @@ pub(crate) fn expand(arguments: &TokenStream, item: TokenStream) -> Result<Token
                 ::outrigger::__private::message::load::<Self>(archived)
             }
         }
-    })
+    }
 }
 
 /// Writes the type's name for `Self` in its fields: their types are repeated where
 /// `Self` is another type, or none.
-struct SelfByName(Ident);
+struct SelfByName(TypePath);
 
 impl VisitMut for SelfByName {
     fn visit_type_path_mut(&mut self, path: &mut TypePath) {
         if path.path.is_ident("Self") {
-            // Not the span of the definition: a lint would ask there for `Self`.
-            let mut name = self.0.clone();
-            name.set_span(Span::call_site());
-            path.path = name.into();
+            *path = self.0.clone();
         }
         visit_mut::visit_type_path_mut(self, path);
     }
 }
 
-/// What cannot be a message at all.
-fn check(input: &DeriveInput) -> Result<()> {
-    if !input.generics.params.is_empty() {
-        let text = "a message takes no parameters: write one type for each instance";
-        return Err(Error::new_spanned(&input.generics, text));
-    }
-    for field in fields(&input.data) {
-        refusal::check(&field.ty)?;
-        let foreign = |attribute: &&Attribute| attribute.path().is_ident("rkyv");
-        if let Some(attribute) = field.attrs.iter().find(foreign) {
-            let text = "rkyv's own attributes are not supported in a message";
-            return Err(Error::new_spanned(attribute, text));
-        }
-    }
-    Ok(())
+/// A field as it is archived.
+struct Part {
+    item: Type,
+    /// rkyv's type that archives it, if it does not do that itself.
+    with: Option<TokenStream>,
 }
 
-fn fields(data: &Data) -> Vec<&Field> {
-    match data {
-        Data::Struct(data) => data.fields.iter().collect(),
-        Data::Enum(data) => {
-            let variants = data.variants.iter();
-            variants.flat_map(|variant| &variant.fields).collect()
+impl Part {
+    fn of(field: &Field, adapter: Option<Adapter>) -> Self {
+        Self {
+            item: field.ty.clone(),
+            with: adapter.map(|adapter| adapter.with(&field.ty)),
         }
-        Data::Union(_) => Vec::new(),
+    }
+
+    /// The function that gives its node.
+    fn node(&self) -> TokenStream {
+        let item = &self.item;
+        match &self.with {
+            Some(with) => quote! { ::outrigger::__private::node::node_with::<#with, #item> },
+            None => quote! { ::outrigger::__private::node::node::<#item> },
+        }
+    }
+
+    /// The node as a constant.
+    fn node_constant(&self) -> TokenStream {
+        let item = &self.item;
+        match &self.with {
+            Some(with) => quote! {
+                <#with as ::outrigger::__private::node::SchemaWith<#item>>::NODE
+            },
+            None => quote! { <#item as ::outrigger::__private::schema::Schema>::NODE },
+        }
+    }
+
+    /// Its size and alignment.
+    fn layout(&self) -> TokenStream {
+        let item = &self.item;
+        match &self.with {
+            Some(with) => quote! { ::outrigger::__private::node::layout_with::<#with, #item>() },
+            None => quote! { ::outrigger::__private::node::layout_of::<#item>() },
+        }
     }
 }
 
 /// rkyv's derives. The bounds are those under which all allowed types archive; so
 /// no field needs one of its own, and types may recurse.
-fn derives() -> TokenStream {
+fn derives(generics: &Generics) -> TokenStream {
+    let [archive, serialize, deserialize, check] = parameters::bounds(generics);
     quote! {
         #[derive(
             ::outrigger::__private::rkyv::Archive,
@@ -125,17 +177,21 @@ fn derives() -> TokenStream {
         )]
         #[rkyv(
             crate = ::outrigger::__private::rkyv,
+            archive_bounds(#(#archive),*),
             serialize_bounds(
+                #(#serialize,)*
                 __S: ::outrigger::__private::rkyv::ser::Writer
                     + ::outrigger::__private::rkyv::ser::Allocator,
                 <__S as ::outrigger::__private::rkyv::rancor::Fallible>::Error:
                     ::outrigger::__private::rkyv::rancor::Source,
             ),
             deserialize_bounds(
+                #(#deserialize,)*
                 <__D as ::outrigger::__private::rkyv::rancor::Fallible>::Error:
                     ::outrigger::__private::rkyv::rancor::Source,
             ),
             bytecheck(bounds(
+                #(#check,)*
                 __C: ::outrigger::__private::rkyv::validation::ArchiveContext,
                 <__C as ::outrigger::__private::rkyv::rancor::Fallible>::Error:
                     ::outrigger::__private::rkyv::rancor::Source,
@@ -145,113 +201,131 @@ fn derives() -> TokenStream {
     }
 }
 
-fn mark_fields(data: &mut Data) {
-    let omit: Attribute = parse_quote!(#[rkyv(omit_bounds)]);
-    let mark = |fields: &mut Fields| {
+/// Has rkyv archive the fields as their attributes say, which are removed; returns
+/// how, for all of them in the order of declaration.
+fn mark_fields(data: &mut Data) -> Result<Vec<Part>> {
+    let mut parts = Vec::new();
+    let mut mark = |fields: &mut Fields| -> Result<()> {
         for field in fields {
-            field.attrs.push(omit.clone());
+            let adapter = adapter::take(field)?;
+            adapter.map_or(Ok(()), |adapter| adapter.check(&field.ty))?;
+            refusal::check(&field.ty, adapter)?;
+            let part = Part::of(field, adapter);
+            let with = part.with.iter();
+            field
+                .attrs
+                .push(parse_quote!(#[rkyv(omit_bounds #(, with = #with)*)]));
+            parts.push(part);
         }
+        Ok(())
     };
     match data {
-        Data::Struct(data) => mark(&mut data.fields),
+        Data::Struct(data) => mark(&mut data.fields)?,
         Data::Enum(data) => data
             .variants
             .iter_mut()
-            .for_each(|variant| mark(&mut variant.fields)),
+            .try_for_each(|variant| mark(&mut variant.fields))?,
         Data::Union(_) => {}
     }
+    Ok(parts)
 }
 
-fn struct_shape(input: &DeriveInput, fields: &Fields) -> TokenStream {
-    let name = &input.ident;
-    let archived = format_ident!("Archived{name}");
+fn struct_shape(input: &DeriveInput, name: &str, fields: &Fields, parts: &[Part]) -> TokenStream {
+    let archived = format_ident!("Archived{}", input.ident);
+    let (_, ty_generics, _) = input.generics.split_for_impl();
     let offsets = fields.members().map(|member| {
-        quote! { ::core::mem::offset_of!(#archived, #member) }
+        quote! { ::core::mem::offset_of!(#archived #ty_generics, #member) }
     });
-    let fields_data = field_nodes(fields, offsets);
+    let fields_data = field_nodes(fields, parts, offsets);
     let tuple = matches!(fields, Fields::Unnamed(_));
-    let (text, path) = (document::text(&input.attrs), path_of(name));
-    let name = unraw(name);
+    let (text, path) = (document::text(&input.attrs), path_of(&input.ident));
+    let arguments = parameters::nodes(&input.generics);
     quote! {
         ::outrigger::__private::node::Shape::Struct(
             ::outrigger::__private::node::StructNode {
-                name: #name, path: #path, doc: #text, tuple: #tuple, fields: #fields_data,
+                name: #name, path: #path, arguments: #arguments, doc: #text,
+                tuple: #tuple, fields: #fields_data,
             }
         )
     }
 }
 
-fn enum_shape(input: &DeriveInput, data: &DataEnum) -> Result<TokenStream> {
-    let name = &input.ident;
+fn enum_shape(
+    input: &DeriveInput,
+    name: &str,
+    data: &DataEnum,
+    parts: &[Part],
+) -> Result<TokenStream> {
+    let ident = &input.ident;
     if data.variants.is_empty() {
         let text = "an enum without variants has no values: it cannot be a message";
-        return Err(Error::new_spanned(name, text));
+        return Err(Error::new_spanned(ident, text));
     }
     let tags = tags(data)?;
-    let variants = data.variants.iter().zip(&tags).map(variant_node);
-    let layouts = data.variants.iter().map(|variant| {
-        let types = variant.fields.iter().map(|field| &field.ty);
-        quote! { &[#(::outrigger::__private::node::layout_of::<#types>()),*] }
-    });
-    let (text, path) = (document::text(&input.attrs), path_of(name));
-    let plain = unraw(name);
+    let (mut rest, mut variants, mut layouts) = (parts, Vec::new(), Vec::new());
+    for (variant, tag) in data.variants.iter().zip(tags) {
+        let (own, others) = rest.split_at(variant.fields.len());
+        rest = others;
+        let own_layouts = own.iter().map(Part::layout).collect::<Vec<_>>();
+        variants.push(variant_node(variant, tag, own, &own_layouts));
+        layouts.push(quote! { &[#(#own_layouts),*] });
+    }
+    let (text, path) = (document::text(&input.attrs), path_of(ident));
+    let arguments = parameters::nodes(&input.generics);
+    let (_, ty_generics, _) = input.generics.split_for_impl();
     Ok(quote! {
         {
             assert!(
                 ::outrigger::__private::node::enum_size(&[#(#layouts),*])
-                    == ::outrigger::__private::node::layout_of::<#name>().0,
+                    == ::outrigger::__private::node::layout_of::<#ident #ty_generics>().0,
                 "rkyv lays this enum out in another way than its schema says"
             );
             ::outrigger::__private::node::Shape::Enum(::outrigger::__private::node::EnumNode {
-                name: #plain, path: #path, doc: #text, variants: &[#(#variants),*],
+                name: #name, path: #path, arguments: #arguments, doc: #text,
+                // A constant of its own, as it takes function calls.
+                variants: const { &[#(#variants),*] },
             })
         }
     })
 }
 
-fn variant_node((variant, tag): (&Variant, &u8)) -> TokenStream {
-    let types = variant
-        .fields
-        .iter()
-        .map(|field| &field.ty)
-        .collect::<Vec<&Type>>();
-    let (count, indices) = (types.len(), 0..types.len());
-    let offsets = indices.map(|index| quote! { OFFSETS[#index] });
-    let fields = field_nodes(&variant.fields, offsets);
+fn variant_node(
+    variant: &Variant,
+    tag: u8,
+    parts: &[Part],
+    layouts: &[TokenStream],
+) -> TokenStream {
+    let offsets = (0..parts.len()).map(|index| {
+        quote! { ::outrigger::__private::node::variant_offsets([#(#layouts),*])[#index] }
+    });
+    let fields = field_nodes(&variant.fields, parts, offsets);
     let tuple = matches!(variant.fields, Fields::Unnamed(_));
     let (name, text) = (unraw(&variant.ident), document::text(&variant.attrs));
     quote! {
         ::outrigger::__private::node::VariantNode {
-            name: #name, doc: #text, tag: #tag, tuple: #tuple,
-            fields: {
-                #[allow(dead_code)]
-                const OFFSETS: [usize; #count] = ::outrigger::__private::node::variant_offsets([
-                    #(::outrigger::__private::node::layout_of::<#types>()),*
-                ]);
-                #fields
-            },
+            name: #name, doc: #text, tag: #tag, tuple: #tuple, fields: #fields,
         }
     }
 }
 
-fn field_nodes(fields: &Fields, offsets: impl Iterator<Item = TokenStream>) -> TokenStream {
-    let nodes = fields
-        .iter()
-        .zip(offsets)
-        .enumerate()
-        .map(|(index, (field, offset))| {
-            let name = field
-                .ident
-                .as_ref()
-                .map_or_else(|| index.to_string(), unraw);
-            let (text, kind) = (document::text(&field.attrs), &field.ty);
-            quote! {
-                ::outrigger::__private::node::FieldNode {
-                    name: #name, doc: #text, offset: #offset,
-                    node: ::outrigger::__private::node::node::<#kind>,
-                }
+fn field_nodes(
+    fields: &Fields,
+    parts: &[Part],
+    offsets: impl Iterator<Item = TokenStream>,
+) -> TokenStream {
+    let all = fields.iter().zip(parts).zip(offsets).enumerate();
+    let nodes = all.map(|(index, ((field, part), offset))| {
+        let name = field
+            .ident
+            .as_ref()
+            .map_or_else(|| index.to_string(), unraw);
+        let (text, node) = (document::text(&field.attrs), part.node());
+        quote! {
+            ::outrigger::__private::node::FieldNode {
+                name: #name, doc: #text, offset: #offset, node: #node,
             }
-        });
+        }
+    });
     quote! { &[#(#nodes),*] }
 }
 

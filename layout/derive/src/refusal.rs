@@ -6,13 +6,21 @@
 use syn::visit::{self, Visit};
 use syn::{Error, GenericArgument, PathArguments, Type, TypePath, TypeReference};
 
+use crate::adapter::Adapter;
+
+const MAPS: &[&str] = &["HashMap", "BTreeMap"];
+const SETS: &[&str] = &["HashSet", "BTreeSet"];
+
 #[rustfmt::skip]
 const REFUSED: &[(&[&str], &str)] = &[
     (&["usize"], "`usize` has no fixed width: use u64 or u32"),
     (&["isize"], "`isize` has no fixed width: use i64 or i32"),
-    (&["HashMap", "BTreeMap", "IndexMap"],
-        "maps are not supported: use a Vec of a message with a key and a value"),
-    (&["HashSet", "BTreeSet", "IndexSet"], "sets are not supported: use a Vec"),
+    (MAPS, "a map crosses as a list of its entries: write #[outrigger(as_vec)] above the field"),
+    (SETS, "a set crosses as a list of its elements: write #[outrigger(as_vec)] above the field"),
+    (&["IndexMap"], "`IndexMap` is not supported: use a BTreeMap with #[outrigger(as_vec)], \
+        or a Vec of tuples to keep the order"),
+    (&["IndexSet"], "`IndexSet` is not supported: use a BTreeSet with #[outrigger(as_vec)], \
+        or a Vec to keep the order"),
     (&["VecDeque", "LinkedList", "BinaryHeap"], "use a Vec"),
     (&["Rc", "Arc", "Weak"], "shared pointers are not supported: use Box, or the value itself"),
     (&["Cow"], "borrowed data is not supported: use String or Vec"),
@@ -20,21 +28,38 @@ const REFUSED: &[(&[&str], &str)] = &[
     (&["SystemTime", "Instant"], "points in time are not supported: use u64 nanoseconds"),
     (&["PathBuf", "OsString", "CString"], "use String, or Vec<u8> for what is not UTF-8"),
     (&["str"], "use String"),
-    (&["PhantomData"], "a message takes no type parameters: leave the field out"),
+    (&["PhantomData"], "a field without a value: leave it out"),
 ];
 
 /// Refuses a field's type if it is known not to be allowed.
 ///
 /// # Errors
 /// What to use instead.
-pub(crate) fn check(field: &Type) -> Result<(), Error> {
-    let mut search = Search { found: None };
-    search.visit_type(field);
+pub(crate) fn check(field: &Type, adapter: Option<Adapter>) -> Result<(), Error> {
+    let mut search = Search {
+        found: None,
+        in_map: false,
+    };
+    match (adapter, adapter.map(|adapter| adapter.innermost(field))) {
+        (Some(Adapter::AsVec), Some(Type::Path(map))) if is_map(&map) => {
+            search.in_map = true;
+            visit::visit_type_path(&mut search, &map);
+        }
+        _ => search.visit_type(field),
+    }
     search.found.map_or(Ok(()), Err)
+}
+
+fn is_map(path: &TypePath) -> bool {
+    let last = path.path.segments.last();
+    let name = last.map(|last| last.ident.to_string());
+    name.is_some_and(|name| [MAPS, SETS].concat().contains(&&*name))
 }
 
 struct Search {
     found: Option<Error>,
+    /// True for what a map or set holds.
+    in_map: bool,
 }
 
 impl Search {
@@ -103,6 +128,10 @@ impl<'a> Visit<'a> for Search {
 
     fn visit_type_path(&mut self, path: &'a TypePath) {
         if let Some(last) = path.path.segments.last() {
+            if self.in_map && is_map(path) {
+                let text = "a map in a map: put the inner one in a message of its own";
+                return self.refuse(Error::new_spanned(path, text));
+            }
             let name = last.ident.to_string();
             let row = REFUSED.iter().find(|(names, _)| names.contains(&&*name));
             if let Some((_, instead)) = row {

@@ -157,6 +157,35 @@ impl<T> Validated for T where
 {
 }
 
+/// A type that may stand for a parameter of a message: `Item` in `Page<Item>`. Every
+/// one is that may be part of a message.
+///
+/// ```
+/// use outrigger_layout::message::Argument;
+/// fn may_be_on_a_page<T: Argument>() {}
+/// may_be_on_a_page::<Vec<Option<String>>>();
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be part of a message",
+    label = "a message's parameter stands for such a part"
+)]
+pub trait Argument:
+    Schema<Archived: Validated + Deserialize<Self, ArchiveDeserializer>>
+    + for<'w, 'm, 'a> Serialize<ArchiveSerializer<'w, 'm, 'a>>
+    + Send
+    + Sync
+    + Sized
+{
+}
+
+impl<T> Argument for T where
+    T: Schema<Archived: Validated + Deserialize<T, ArchiveDeserializer>>
+        + for<'w, 'm, 'a> Serialize<ArchiveSerializer<'w, 'm, 'a>>
+        + Send
+        + Sync
+{
+}
+
 /// Does [`Message::encode`] for a type that rkyv can serialize.
 ///
 /// ```

@@ -127,16 +127,40 @@ pub fn type_name(document: &Document, number: u32) -> String {
         Kind::Box { item } => format!("Box<{}>", name(*item)),
         Kind::BoxStr => "Box<str>".to_owned(),
         Kind::BoxSlice { item } => format!("Box<[{}]>", name(*item)),
-        Kind::Option { item } => format!("Option<{}>", name(*item)),
+        Kind::Option { item } | Kind::Niche { item } => format!("Option<{}>", name(*item)),
+        Kind::NonZero { item } => format!("NonZero{}", name(*item).to_uppercase()),
+        Kind::Map { item } => {
+            let names = document.types[*item as usize].kind.parts();
+            let names = names.into_iter().map(name);
+            format!("Map<{}>", names.collect::<Vec<_>>().join(", "))
+        }
+        Kind::Set { item } => format!("Set<{}>", name(*item)),
+        Kind::Entry { fields } => {
+            let names = fields.iter().map(|field| name(field.type_number));
+            format!("Entry<{}>", names.collect::<Vec<_>>().join(", "))
+        }
         Kind::Result { ok, err } => format!("Result<{}, {}>", name(*ok), name(*err)),
         Kind::Array { item, count } => format!("[{}; {count}]", name(*item)),
         Kind::Tuple { fields } => {
             let names = fields.iter().map(|field| name(field.type_number));
             format!("({})", names.collect::<Vec<_>>().join(", "))
         }
-        Kind::Struct { name, .. } | Kind::Enum { name, .. } => name.clone(),
+        Kind::Struct { name, .. } | Kind::Enum { name, .. } => instance_name(
+            document,
+            name,
+            document.types[number as usize].kind.arguments(),
+        ),
         other => other.word().to_owned(),
     }
+}
+
+/// The name of a message with its arguments: `Page<Item>`.
+fn instance_name(document: &Document, name: &str, arguments: &[u32]) -> String {
+    if arguments.is_empty() {
+        return name.to_owned();
+    }
+    let names = arguments.iter().map(|number| type_name(document, *number));
+    format!("{name}<{}>", names.collect::<Vec<_>>().join(", "))
 }
 
 /// Types by the order of the first visit.
@@ -171,13 +195,17 @@ impl Order {
         let number_of = |child: u32| self.number(child).unwrap_or_default();
         let _ = write!(text, "type {number} {word}");
         match &described.kind {
-            Kind::Struct { name, .. } | Kind::Enum { name, .. } => {
-                let _ = write!(text, " {name}");
+            Kind::Struct { .. } | Kind::Enum { .. } => {
+                let _ = write!(text, " {}", type_name(document, original));
             }
             Kind::Vec { item }
             | Kind::Box { item }
             | Kind::BoxSlice { item }
-            | Kind::Option { item } => {
+            | Kind::Option { item }
+            | Kind::Niche { item }
+            | Kind::NonZero { item }
+            | Kind::Map { item }
+            | Kind::Set { item } => {
                 let _ = write!(text, " of {}", number_of(*item));
             }
             Kind::Result { ok, err } => {
@@ -190,7 +218,7 @@ impl Order {
         }
         let _ = writeln!(text, " size {} align {}", described.size, described.align);
         match &described.kind {
-            Kind::Tuple { fields } | Kind::Struct { fields, .. } => {
+            Kind::Tuple { fields } | Kind::Entry { fields } | Kind::Struct { fields, .. } => {
                 self.fields(text, document, "  ", fields);
             }
             Kind::Enum { variants, .. } => {

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use crate::schema::canonical::{canonical, fingerprint, hex, type_name};
 use crate::schema::document::{Document, Field, Kind, Method, Service, Type, Variant};
-use crate::schema::node::{FieldNode, Node, NodeOf, Shape};
+use crate::schema::node::{EnumNode, FieldNode, Node, NodeOf, Shape, StructNode};
 
 /// A service as its attribute describes it.
 ///
@@ -234,6 +234,7 @@ impl Types {
         number
     }
 
+    #[rustfmt::skip]
     fn kind(&mut self, node: &Node) -> Kind {
         match &node.shape {
             Shape::Unit => Kind::Unit,
@@ -253,54 +254,62 @@ impl Types {
             Shape::F64 => Kind::F64,
             Shape::String => Kind::String,
             Shape::Duration => Kind::Duration,
-            Shape::Vec(item) => Kind::Vec {
-                item: self.number(item()),
-            },
-            Shape::Box(item) => Kind::Box {
-                item: self.number(item()),
-            },
             Shape::BoxStr => Kind::BoxStr,
-            Shape::BoxSlice(item) => Kind::BoxSlice {
-                item: self.number(item()),
-            },
-            Shape::Option(item) => Kind::Option {
-                item: self.number(item()),
-            },
-            Shape::Result(ok, err) => Kind::Result {
-                ok: self.number(ok()),
-                err: self.number(err()),
-            },
-            Shape::Array(item, count) => Kind::Array {
-                item: self.number(item()),
-                count: *count as u32,
-            },
-            Shape::Tuple(fields) => Kind::Tuple {
-                fields: self.fields(fields),
-            },
-            Shape::Struct(shape) => Kind::Struct {
-                name: shape.name.to_owned(),
-                path: shape.path.to_owned(),
-                doc: shape.doc.to_owned(),
-                tuple: shape.tuple,
-                fields: self.fields(shape.fields),
-            },
-            Shape::Enum(shape) => Kind::Enum {
-                name: shape.name.to_owned(),
-                path: shape.path.to_owned(),
-                doc: shape.doc.to_owned(),
-                variants: shape
-                    .variants
-                    .iter()
-                    .map(|variant| Variant {
-                        name: variant.name.to_owned(),
-                        doc: variant.doc.to_owned(),
-                        tag: variant.tag,
-                        tuple: variant.tuple,
-                        fields: self.fields(variant.fields),
-                    })
-                    .collect(),
-            },
+            Shape::Vec(item) => Kind::Vec { item: self.number(item()) },
+            Shape::Box(item) => Kind::Box { item: self.number(item()) },
+            Shape::BoxSlice(item) => Kind::BoxSlice { item: self.number(item()) },
+            Shape::Option(item) => Kind::Option { item: self.number(item()) },
+            Shape::Niche(item) => Kind::Niche { item: self.number(item()) },
+            Shape::NonZero(item) => Kind::NonZero { item: self.number(item()) },
+            Shape::Map(item) => Kind::Map { item: self.number(item()) },
+            Shape::Set(item) => Kind::Set { item: self.number(item()) },
+            Shape::Entry(fields) => Kind::Entry { fields: self.fields(*fields) },
+            Shape::Result(ok, err) => {
+                Kind::Result { ok: self.number(ok()), err: self.number(err()) }
+            }
+            Shape::Array(item, count) => {
+                Kind::Array { item: self.number(item()), count: *count as u32 }
+            }
+            Shape::Tuple(fields) => Kind::Tuple { fields: self.fields(fields) },
+            Shape::Struct(shape) => self.structure(shape),
+            Shape::Enum(shape) => self.choice(shape),
         }
+    }
+
+    fn structure(&mut self, shape: &StructNode) -> Kind {
+        Kind::Struct {
+            name: shape.name.to_owned(),
+            path: shape.path.to_owned(),
+            arguments: self.arguments(shape.arguments),
+            doc: shape.doc.to_owned(),
+            tuple: shape.tuple,
+            fields: self.fields(shape.fields),
+        }
+    }
+
+    fn choice(&mut self, shape: &EnumNode) -> Kind {
+        Kind::Enum {
+            name: shape.name.to_owned(),
+            path: shape.path.to_owned(),
+            arguments: self.arguments(shape.arguments),
+            doc: shape.doc.to_owned(),
+            variants: shape
+                .variants
+                .iter()
+                .map(|variant| Variant {
+                    name: variant.name.to_owned(),
+                    doc: variant.doc.to_owned(),
+                    tag: variant.tag,
+                    tuple: variant.tuple,
+                    fields: self.fields(variant.fields),
+                })
+                .collect(),
+        }
+    }
+
+    fn arguments(&mut self, arguments: &[NodeOf]) -> Vec<u32> {
+        let arguments = arguments.iter();
+        arguments.map(|argument| self.number(argument())).collect()
     }
 
     fn fields(&mut self, fields: &[FieldNode]) -> Vec<Field> {

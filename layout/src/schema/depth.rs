@@ -67,10 +67,11 @@ impl Document {
         let own = match kind {
             Kind::String | Kind::BoxStr => 1,
             Kind::Vec { .. } | Kind::Box { .. } | Kind::BoxSlice { .. } => 1,
+            Kind::Map { .. } | Kind::Set { .. } => 1,
             _ => 0,
         };
         let mut deepest = Some(0);
-        for child in kind.children() {
+        for child in kind.parts() {
             let below = self.pointers(child, marks);
             deepest = deepest.zip(below).map(|(a, b)| a.max(b));
         }

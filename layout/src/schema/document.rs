@@ -188,6 +188,33 @@ pub enum Kind {
         /// Type of the value.
         item: u32,
     },
+    /// `Option<T>` with `Niche`: laid out as its value, an integer that is not 0 or a
+    /// box; 0, or a pointer to the byte behind its own first, is none.
+    Niche {
+        /// Type of the value.
+        item: u32,
+    },
+    /// `NonZeroU32` and such: an integer, but not 0.
+    NonZero {
+        /// Type of the integer.
+        item: u32,
+    },
+    /// A map as `AsVec`: laid out as a `Vec` of entries. Nothing is said about their
+    /// order, nor that no key is there twice.
+    Map {
+        /// Type of the entries, a [`Kind::Entry`].
+        item: u32,
+    },
+    /// A set as `AsVec`: laid out as a `Vec`. As for maps, elements may repeat.
+    Set {
+        /// Type of the elements.
+        item: u32,
+    },
+    /// An entry of a map: laid out as a struct of two fields.
+    Entry {
+        /// Its `key` and its `value`.
+        fields: Vec<Field>,
+    },
     /// `Result<T, E>`: tag byte 0 for the value or 1 for the error, then that at its
     /// alignment.
     Result {
@@ -214,6 +241,9 @@ pub enum Kind {
         name: String,
         /// Module path and name, which tell types of one name apart.
         path: String,
+        /// The types that stand for its parameters: `Item` in `Page<Item>`.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        arguments: Vec<u32>,
         /// Its documentation; may be empty.
         #[serde(default, skip_serializing_if = "String::is_empty")]
         doc: String,
@@ -229,6 +259,9 @@ pub enum Kind {
         name: String,
         /// Module path and name.
         path: String,
+        /// The types that stand for its parameters.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        arguments: Vec<u32>,
         /// Its documentation; may be empty.
         #[serde(default, skip_serializing_if = "String::is_empty")]
         doc: String,
@@ -289,14 +322,34 @@ fn is_false(value: &bool) -> bool {
 }
 
 impl Kind {
-    /// The types that this one names, in the order of declaration.
+    /// The types that this one names: arguments, then those it is made of, in the
+    /// order of declaration.
     pub fn children(&self) -> Vec<u32> {
+        let mut children = self.arguments().to_vec();
+        children.extend(self.parts());
+        children
+    }
+
+    /// The types that stand for its parameters.
+    pub fn arguments(&self) -> &[u32] {
+        match self {
+            Self::Struct { arguments, .. } | Self::Enum { arguments, .. } => arguments,
+            _ => &[],
+        }
+    }
+
+    /// The types that it is made of, in the order of declaration.
+    pub fn parts(&self) -> Vec<u32> {
         let of = |fields: &[Field]| fields.iter().map(|field| field.type_number).collect();
         match self {
             Self::Vec { item } | Self::Box { item } | Self::Option { item } => vec![*item],
             Self::BoxSlice { item } | Self::Array { item, .. } => vec![*item],
+            Self::Niche { item } | Self::NonZero { item } => vec![*item],
+            Self::Map { item } | Self::Set { item } => vec![*item],
             Self::Result { ok, err } => vec![*ok, *err],
-            Self::Tuple { fields } | Self::Struct { fields, .. } => of(fields),
+            Self::Tuple { fields } | Self::Entry { fields } | Self::Struct { fields, .. } => {
+                of(fields)
+            }
             Self::Enum { variants, .. } => variants
                 .iter()
                 .flat_map(|variant| of(&variant.fields))
@@ -330,6 +383,11 @@ impl Kind {
             Self::BoxStr => "box_str",
             Self::BoxSlice { .. } => "box_slice",
             Self::Option { .. } => "option",
+            Self::Niche { .. } => "niche",
+            Self::NonZero { .. } => "non_zero",
+            Self::Map { .. } => "map",
+            Self::Set { .. } => "set",
+            Self::Entry { .. } => "entry",
             Self::Result { .. } => "result",
             Self::Array { .. } => "array",
             Self::Tuple { .. } => "tuple",

@@ -6,12 +6,14 @@
 //!                                               └─▶ canonical text ─▶ fingerprint
 //! ```
 
+mod adapter;
 pub mod canonical;
 mod check;
 pub mod collect;
 mod depth;
 pub mod document;
 pub mod node;
+mod variant;
 
 pub use canonical::{
     Difference, UNTYPED, canonical, fingerprint, first_difference, hex, type_name,

@@ -7,9 +7,13 @@
 
 use core::any::TypeId;
 use core::mem::offset_of;
+use core::num;
 use core::time::Duration;
 
 use rkyv::{Archive, Archived};
+
+pub use crate::schema::adapter::{SchemaWith, node_with};
+pub use crate::schema::variant::{enum_size, layout_of, layout_with, variant_offsets};
 
 /// A type as it stands in archives.
 ///
@@ -94,6 +98,16 @@ pub enum Shape {
     BoxSlice(NodeOf),
     /// `Option` of this value.
     Option(NodeOf),
+    /// `Option` of this value, which itself says that there is none (`Niche`).
+    Niche(NodeOf),
+    /// An integer that is not 0, otherwise as this one.
+    NonZero(NodeOf),
+    /// A map as a list of these entries (`AsVec`).
+    Map(NodeOf),
+    /// A set as a list of these keys (`AsVec`).
+    Set(NodeOf),
+    /// An entry of a map: its key and its value.
+    Entry(&'static [FieldNode; 2]),
     /// `Result` of this value or this error.
     Result(NodeOf, NodeOf),
     /// An array of these elements, so many.
@@ -114,6 +128,7 @@ pub enum Shape {
 /// let greeting = StructNode {
 ///     name: "Greeting",
 ///     path: "greeter::Greeting",
+///     arguments: &[],
 ///     doc: "What to say.",
 ///     tuple: false,
 ///     fields: &[FieldNode { name: "text", doc: "", offset: 0, node: node::<String> }],
@@ -126,6 +141,8 @@ pub struct StructNode {
     pub name: &'static str,
     /// Module path and name.
     pub path: &'static str,
+    /// The types that stand for its parameters, in the order of declaration.
+    pub arguments: &'static [NodeOf],
     /// Documentation.
     pub doc: &'static str,
     /// True if the fields have no names.
@@ -143,6 +160,7 @@ pub struct StructNode {
 /// let mood = EnumNode {
 ///     name: "Mood",
 ///     path: "greeter::Mood",
+///     arguments: &[],
 ///     doc: "How a person feels.",
 ///     variants: &[AWAKE],
 /// };
@@ -154,6 +172,8 @@ pub struct EnumNode {
     pub name: &'static str,
     /// Module path and name.
     pub path: &'static str,
+    /// The types that stand for its parameters, in the order of declaration.
+    pub arguments: &'static [NodeOf],
     /// Documentation.
     pub doc: &'static str,
     /// The variants in the order of declaration.
@@ -220,8 +240,8 @@ pub struct FieldNode {
     message = "`{Self}` cannot be part of a message",
     label = "its layout in an archive is not known",
     note = "a message is made of integers of fixed width, floats, bool, char, String, Duration, \
-            Vec, Option, Result, Box, arrays, tuples, and types marked with \
-            #[outrigger::message]"
+            Vec, Option, Result, Box, arrays, tuples, NonZero integers, and types marked with \
+            #[outrigger::message]; of maps and sets with #[outrigger(as_vec)] above the field"
 )]
 pub trait Schema: Archive + 'static {
     /// The type's layout.
@@ -281,6 +301,38 @@ leaves! {
     String => String,
     Duration => Duration,
     Box<str> => BoxStr,
+}
+
+macro_rules! non_zeros {
+    ($($kind:ident of $number:ident,)*) => {
+        $(impl Schema for num::$kind {
+            const NODE: &'static Node = &shaped::<Self>(Shape::NonZero(node::<$number>));
+        })*
+    };
+}
+
+non_zeros! {
+    NonZeroU8 of u8,
+    NonZeroU16 of u16,
+    NonZeroU32 of u32,
+    NonZeroU64 of u64,
+    NonZeroI8 of i8,
+    NonZeroI16 of i16,
+    NonZeroI32 of i32,
+    NonZeroI64 of i64,
+}
+
+/// A UUID is its 16 bytes, and nothing else: Go has `[16]byte` for it.
+#[cfg(feature = "uuid")]
+impl Schema for uuid::Uuid {
+    const NODE: &'static Node = {
+        let (wanted, archived) = (layout_of::<[u8; 16]>(), layout_of::<Self>());
+        assert!(
+            wanted.0 == archived.0 && wanted.1 == archived.1,
+            "rkyv lays a Uuid out in another way than its schema says"
+        );
+        <[u8; 16]>::NODE
+    };
 }
 
 impl<T: Schema> Schema for Vec<T>
@@ -366,63 +418,4 @@ tuples! {
     A 0, B 1, C 2, D 3, E 4, F 5;
     A 0, B 1, C 2, D 3, E 4, F 5, G 6;
     A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7;
-}
-
-/// Size and alignment of the archive of `T`.
-///
-/// ```
-/// use outrigger_layout::schema::node::layout_of;
-/// assert_eq!((layout_of::<String>(), layout_of::<u64>()), ((8, 4), (8, 8)));
-/// ```
-pub const fn layout_of<T: Archive>() -> (usize, usize) {
-    (size_of::<Archived<T>>(), align_of::<Archived<T>>())
-}
-
-/// Offsets of a variant's fields: a tag byte, then each field at its alignment.
-/// (`offset_of!` does not reach into variants.)
-///
-/// ```
-/// use outrigger_layout::schema::node::variant_offsets;
-/// assert_eq!(variant_offsets([(1, 1), (8, 8)]), [1, 8]);
-/// ```
-pub const fn variant_offsets<const COUNT: usize>(
-    fields: [(usize, usize); COUNT],
-) -> [usize; COUNT] {
-    let mut offsets = [0; COUNT];
-    let (mut index, mut end) = (0, 1_usize);
-    while index < COUNT {
-        let (size, align) = fields[index];
-        offsets[index] = end.next_multiple_of(align);
-        end = offsets[index] + size;
-        index += 1;
-    }
-    offsets
-}
-
-/// Size of an enum whose variants have these fields, as [`variant_offsets`] lays
-/// them out. Compared with the compiler's, so that a change of rkyv's is noticed.
-///
-/// ```
-/// use outrigger_layout::schema::node::enum_size;
-/// assert_eq!(enum_size(&[&[], &[(1, 1), (8, 8)]]), 16);
-/// ```
-pub const fn enum_size(variants: &[&[(usize, usize)]]) -> usize {
-    let (mut size, mut align, mut variant) = (1, 1, 0);
-    while variant < variants.len() {
-        let fields = variants[variant];
-        let (mut index, mut end) = (0, 1_usize);
-        while index < fields.len() {
-            let (field_size, field_align) = fields[index];
-            end = end.next_multiple_of(field_align) + field_size;
-            if field_align > align {
-                align = field_align;
-            }
-            index += 1;
-        }
-        if end > size {
-            size = end;
-        }
-        variant += 1;
-    }
-    size.next_multiple_of(align)
 }

@@ -4,10 +4,16 @@
 //! schema and the golden bytes come from two sides.
 
 use std::any::TypeId;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::mem::offset_of;
+use std::num::{NonZeroI64, NonZeroU8, NonZeroU16, NonZeroU32};
 use std::time::Duration;
 
 use outrigger_layout::schema::{Document, Field, Kind, Type, Variant};
+use rkyv::collections::util::{Entry, EntryAdapter};
+use rkyv::with::{ArchiveWith, AsVec, Map, Niche, With};
 use rkyv::{Archive, Archived};
+use uuid::Uuid;
 
 /// A document in the making.
 #[derive(Default)]
@@ -168,6 +174,112 @@ tuples! {
     A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7;
 }
 
+macro_rules! non_zeros {
+    ($($kind:ty => $number:ty,)*) => {
+        $(impl Described for $kind {
+            fn kind(builder: &mut Builder) -> Kind {
+                Kind::NonZero {
+                    item: builder.number::<$number>(),
+                }
+            }
+        }
+
+        impl Described for With<Option<$kind>, Niche> {
+            fn kind(builder: &mut Builder) -> Kind {
+                Kind::Niche {
+                    item: builder.number::<$kind>(),
+                }
+            }
+        })*
+    };
+}
+
+non_zeros! { NonZeroU8 => u8, NonZeroU16 => u16, NonZeroU32 => u32, NonZeroI64 => i64, }
+
+impl<T: Described> Described for With<Option<Box<T>>, Niche>
+where
+    Box<T>: Archive,
+    Niche: ArchiveWith<Option<Box<T>>>,
+{
+    fn kind(builder: &mut Builder) -> Kind {
+        Kind::Niche {
+            item: builder.number::<Box<T>>(),
+        }
+    }
+}
+
+impl<K: Described, V: Described> Described for EntryAdapter<K, V, K, V> {
+    fn kind(builder: &mut Builder) -> Kind {
+        let (key, value) = (
+            offset_of!(Entry<Archived<K>, Archived<V>>, key),
+            offset_of!(Entry<Archived<K>, Archived<V>>, value),
+        );
+        Kind::Entry {
+            fields: vec![
+                builder.field::<K>("key", "", key),
+                builder.field::<V>("value", "", value),
+            ],
+        }
+    }
+}
+
+macro_rules! lists {
+    ($($kind:ident<$($parameter:ident),*> = $word:ident of $item:ty,)*) => {
+        $(impl<$($parameter: Described),*> Described for With<$kind<$($parameter),*>, AsVec> {
+            fn kind(builder: &mut Builder) -> Kind {
+                Kind::$word {
+                    item: builder.number::<$item>(),
+                }
+            }
+        })*
+    };
+}
+
+lists! {
+    BTreeMap<K, V> = Map of EntryAdapter<K, V, K, V>,
+    HashMap<K, V> = Map of EntryAdapter<K, V, K, V>,
+    BTreeSet<T> = Set of T,
+    HashSet<T> = Set of T,
+}
+
+impl<T: 'static, W: ArchiveWith<T> + 'static> Described for With<Vec<T>, Map<W>>
+where
+    With<T, W>: Described,
+{
+    fn kind(builder: &mut Builder) -> Kind {
+        Kind::Vec {
+            item: builder.number::<With<T, W>>(),
+        }
+    }
+}
+
+impl<T: 'static, W: ArchiveWith<T> + 'static> Described for With<Option<T>, Map<W>>
+where
+    With<T, W>: Described,
+{
+    fn kind(builder: &mut Builder) -> Kind {
+        Kind::Option {
+            item: builder.number::<With<T, W>>(),
+        }
+    }
+}
+
+impl Described for Uuid {
+    fn kind(builder: &mut Builder) -> Kind {
+        <[u8; 16]>::kind(builder)
+    }
+}
+
+/// A type as a field has it: itself, or as rkyv's `with` archives it.
+macro_rules! described {
+    ($kind:ty) => {
+        $kind
+    };
+    ($kind:ty, $with:ty) => {
+        rkyv::with::With<$kind, $with>
+    };
+}
+
 /// Derives for a message, and its description.
 macro_rules! message {
     (@item $item:item) => {
@@ -182,10 +294,10 @@ macro_rules! message {
         $item
     };
     (struct $name:ident = $archived:ident, $doc:literal {
-        $($field:ident: $kind:ty $(= $text:literal)?,)*
+        $($field:ident: $kind:ty $(as $with:ty)? $(= $text:literal)?,)*
     }) => {
         message! { @item pub(crate) struct $name {
-            $(#[rkyv(omit_bounds)] pub(crate) $field: $kind,)*
+            $(#[rkyv(omit_bounds $(, with = $with)?)] pub(crate) $field: $kind,)*
         } }
         impl Sample for $name {
             fn sample(source: &mut Source) -> Self {
@@ -199,9 +311,12 @@ macro_rules! message {
                 Kind::Struct {
                     name: stringify!($name).to_owned(),
                     path: concat!("fixture::", stringify!($name)).to_owned(),
+                    arguments: Vec::new(),
                     doc: $doc.to_owned(),
                     tuple: false,
-                    fields: vec![$(builder.field::<$kind>(
+                    fields: vec![$(builder.field::<$crate::document::described!(
+                        $kind $(, $with)?
+                    )>(
                         stringify!($field),
                         concat!("", $($text)?),
                         core::mem::offset_of!($archived, $field),
@@ -222,6 +337,7 @@ macro_rules! message {
                 Kind::Struct {
                     name: stringify!($name).to_owned(),
                     path: concat!("fixture::", stringify!($name)).to_owned(),
+                    arguments: Vec::new(),
                     doc: $doc.to_owned(),
                     tuple: true,
                     fields: vec![$(builder.field::<$kind>(
@@ -246,6 +362,7 @@ macro_rules! message {
                 Kind::Enum {
                     name: stringify!($name).to_owned(),
                     path: concat!("fixture::", stringify!($name)).to_owned(),
+                    arguments: Vec::new(),
                     doc: $doc.to_owned(),
                     variants: vec![$(Variant {
                         name: stringify!($variant).to_owned(),
@@ -305,6 +422,7 @@ macro_rules! message {
                 Kind::Enum {
                     name: stringify!($name).to_owned(),
                     path: concat!("fixture::", stringify!($name)).to_owned(),
+                    arguments: Vec::new(),
                     doc: $doc.to_owned(),
                     variants,
                 }
@@ -313,4 +431,4 @@ macro_rules! message {
     };
 }
 
-pub(crate) use message;
+pub(crate) use {described, message};

@@ -1,12 +1,17 @@
 //! Messages of every kind, and with awkward names.
 
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::num::{NonZeroI64, NonZeroU8, NonZeroU16, NonZeroU32};
 use std::time::Duration;
 
 use outrigger_layout::schema::{
     Document, Kind, Method, Service, Variant, canonical, fingerprint, hex,
 };
+use rkyv::with::{AsVec, Map as MapEach, Niche};
+use uuid::Uuid;
 
 use crate::document::{Builder, Described, message};
+use crate::instance::Page;
 use crate::sample::{Sample, Source};
 
 message! { struct Scalars = ArchivedScalars, "" {
@@ -238,6 +243,65 @@ message! { struct Boxes = ArchivedBoxes, "Text and lists that do not grow." {
     outcome: Result<Box<[u32]>, Box<str>>,
 } }
 
+message! { struct Maps = ArchivedMaps, "Maps and sets as lists." {
+    prices: BTreeMap<String, u32> as AsVec = "By name.",
+    points: BTreeMap<u8, Point> as AsVec,
+    hashed: HashMap<u16, Shape> as AsVec,
+    wide: BTreeMap<u128, bool> as AsVec,
+    keys: BTreeMap<(String, i8), Vec<String>> as AsVec,
+    empty: BTreeMap<u64, Empty> as AsVec,
+    maybe: Option<BTreeMap<char, Option<u16>>> as MapEach<AsVec>,
+    many: Vec<BTreeMap<i32, Box<str>>> as MapEach<AsVec>,
+    numbers: BTreeSet<u64> as AsVec,
+    texts: BTreeSet<String> as AsVec,
+    letters: HashSet<char> as AsVec,
+    sets: Vec<BTreeSet<(u8, u32)>> as MapEach<AsVec>,
+} }
+
+message! { struct Niches = ArchivedNiches, "What says itself that it is not there." {
+    small: Option<NonZeroU8> as Niche,
+    number: Option<NonZeroU32> as Niche,
+    signed: Option<NonZeroI64> as Niche,
+    tagged: Option<NonZeroU32>,
+    numbers: Vec<Option<NonZeroU16>> as MapEach<Niche>,
+    point: Option<Box<Point>> as Niche,
+    shape: Option<Box<Shape>> as Niche,
+    text: Option<Box<String>> as Niche,
+    next: Option<Box<Niches>> as Niche,
+    boxes: Vec<Option<Box<Pair>>> as MapEach<Niche>,
+    maybe: Option<Option<Box<u64>>> as MapEach<Niche>,
+    divisor: NonZeroU32,
+    divisors: Vec<NonZeroU16>,
+    pair: (NonZeroU8, NonZeroI64),
+    array: [NonZeroU16; 3],
+    boxed: Box<NonZeroI64>,
+} }
+
+message! { struct Ids = ArchivedIds, "Ids of 16 bytes." {
+    flag: u8,
+    id: Uuid,
+    more: Vec<Uuid>,
+    maybe: Option<Uuid>,
+    users: BTreeMap<Uuid, String> as AsVec,
+} }
+
+message! { struct Shelf = ArchivedShelf, "Messages with parameters." {
+    items: Page<Item>,
+    numbers: Page<u32>,
+    lists: Page<Vec<Point>>,
+    pages: Page<Page<bool>>,
+    nothing: Unit,
+} }
+
+message! { @item #[repr(u8)] pub(crate) enum Signal {
+    Stop = 3,
+    Wait { #[rkyv(omit_bounds)] ms: u32 } = 7,
+    Go(#[rkyv(omit_bounds)] String) = 200,
+    Turn(#[rkyv(omit_bounds)] i8, #[rkyv(omit_bounds)] Color),
+} }
+
+message! { @item pub(crate) struct Unit; }
+
 message! { struct Item = ArchivedItem, "" { id: u32, name: String, } }
 message! { struct Order = ArchivedOrder, "What a message of everyday looks like." {
     id: u64,
@@ -288,6 +352,11 @@ pub(crate) fn document() -> Document {
         method::<Times, Times>(&mut builder, "time"),
         method::<Wides, Wides>(&mut builder, "widen"),
         method::<Boxes, Boxes>(&mut builder, "pack"),
+        method::<Maps, Maps>(&mut builder, "look_up"),
+        method::<Niches, Niches>(&mut builder, "hide"),
+        method::<Ids, Ids>(&mut builder, "identify"),
+        method::<Shelf, Shelf>(&mut builder, "shelve"),
+        method::<Signal, Unit>(&mut builder, "signal"),
     ];
     methods[0].error = Some(builder.number::<Texts>());
     methods[1].error = Some(builder.number::<Shape>());

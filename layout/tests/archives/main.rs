@@ -10,6 +10,7 @@
 mod depth;
 mod document;
 mod fixture;
+mod instance;
 mod sample;
 mod vectors;
 

@@ -2,7 +2,12 @@
 //!
 //! The Go test makes the same errors from the same numbers: see `mutants_test.go`.
 
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::hash::Hash;
+use std::num::{NonZeroI64, NonZeroU8, NonZeroU16, NonZeroU32};
 use std::time::Duration;
+
+use uuid::Uuid;
 
 /// A source of numbers: xorshift64*. The Go test has the same.
 pub(crate) struct Source {
@@ -62,6 +67,49 @@ macro_rules! numbers {
 }
 
 numbers! { u8 u16 u32 u64 i8 i16 i32 i64 }
+
+macro_rules! non_zeros {
+    ($($kind:ident)*) => {
+        $(impl Sample for $kind {
+            fn sample(source: &mut Source) -> Self {
+                Self::new(Sample::sample(source)).unwrap_or(Self::MIN)
+            }
+        })*
+    };
+}
+
+non_zeros! { NonZeroU8 NonZeroU16 NonZeroU32 NonZeroI64 }
+
+impl Sample for Uuid {
+    fn sample(source: &mut Source) -> Self {
+        Self::from_bytes(Sample::sample(source))
+    }
+}
+
+impl<K: Sample + Ord, V: Sample> Sample for BTreeMap<K, V> {
+    fn sample(source: &mut Source) -> Self {
+        Vec::sample(source).into_iter().collect()
+    }
+}
+
+impl<T: Sample + Ord> Sample for BTreeSet<T> {
+    fn sample(source: &mut Source) -> Self {
+        Vec::sample(source).into_iter().collect()
+    }
+}
+
+// One at most: with more of them, the bytes would be others at each run.
+impl<K: Sample + Eq + Hash, V: Sample> Sample for HashMap<K, V> {
+    fn sample(source: &mut Source) -> Self {
+        Option::sample(source).into_iter().collect()
+    }
+}
+
+impl<T: Sample + Eq + Hash> Sample for HashSet<T> {
+    fn sample(source: &mut Source) -> Self {
+        Option::sample(source).into_iter().collect()
+    }
+}
 
 impl Sample for u128 {
     fn sample(source: &mut Source) -> Self {

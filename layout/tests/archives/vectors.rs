@@ -1,6 +1,7 @@
 //! The golden vectors: archives that rkyv wrote, and what rkyv says to mutants.
 
 use std::fmt::Write;
+use std::num::{NonZeroI64, NonZeroU8, NonZeroU16, NonZeroU32};
 
 use outrigger_layout::message::{ArchiveChecker, access};
 use rkyv::api::high::HighSerializer;
@@ -11,6 +12,7 @@ use rkyv::util::AlignedVec;
 use rkyv::{Archive, Archived, Portable, Serialize};
 
 use crate::fixture::*;
+use crate::instance::Page;
 use crate::sample::{Sample, Source, mutant};
 
 /// How many mutants of each archive are judged.
@@ -47,7 +49,7 @@ pub(crate) fn all() -> Vec<Vector> {
     random! {
         Scalars Point Pair Meters Empty Color Shape Texts Lists Options Arrays Tree Chain
         Expression Awkward Compound Item Order Client PointView Kitchen
-        Tuples Results Times Wides Boxes
+        Tuples Results Times Wides Boxes Maps Niches Ids Shelf Signal Unit
     }
     vectors
 }
@@ -120,6 +122,77 @@ fn by_hand(vectors: &mut Vec<Vector>) {
         array: Some([1, -2, 3]),
     };
     add(vectors, "Options", "by hand", &options);
+    adapted_by_hand(vectors);
+}
+
+/// More of them: what is archived in another form than its own, or has a parameter.
+fn adapted_by_hand(vectors: &mut Vec<Vector>) {
+    let point = Point { x: -1, y: 2 };
+    let tagged = Shape::Tagged {
+        name: "nine byte".to_owned(),
+        color: Color::DeepBlue,
+        at: point.clone(),
+        letter: 'x',
+    };
+    let maps = Maps {
+        prices: [("tea".to_owned(), 2), ("an expensive dish".to_owned(), 90)].into(),
+        points: [(1, point.clone())].into(),
+        hashed: [(2, tagged)].into(),
+        wide: [].into(),
+        keys: [].into(),
+        empty: [].into(),
+        maybe: Some([('a', Some(3)), ('b', None)].into()),
+        many: vec![],
+        numbers: [4, 5].into(),
+        texts: ["a longer text".to_owned(), "b".to_owned()].into(),
+        letters: [].into(),
+        sets: vec![],
+    };
+    add(vectors, "Maps", "by hand", &maps);
+    let of = |value| NonZeroU16::new(value).expect("not 0");
+    let niches = Niches {
+        small: None,
+        number: NonZeroU32::new(6),
+        signed: NonZeroI64::new(-7),
+        tagged: None,
+        numbers: vec![],
+        point: Some(Box::new(point)),
+        shape: None,
+        text: None,
+        next: None,
+        boxes: vec![None, Some(Box::new(Pair(0, 0)))],
+        maybe: None,
+        divisor: NonZeroU32::new(8).expect("not 0"),
+        divisors: vec![],
+        pair: (
+            NonZeroU8::new(9).expect("not 0"),
+            NonZeroI64::new(-1).expect("not 0"),
+        ),
+        array: [of(1), of(2), of(3)],
+        boxed: Box::new(NonZeroI64::new(10).expect("not 0")),
+    };
+    add(vectors, "Niches", "by hand", &niches);
+    let item = Item {
+        id: 1,
+        name: "an item on a page".to_owned(),
+    };
+    let bools = page(vec![true], None, 0);
+    let shelf = Shelf {
+        items: page(vec![item], None, 2),
+        numbers: page(vec![], None, 0),
+        lists: page(vec![], None, 0),
+        pages: page(vec![], Some(bools), 0),
+        nothing: Unit,
+    };
+    add(vectors, "Shelf", "by hand", &shelf);
+}
+
+fn page<T>(items: Vec<T>, last: Option<T>, total: u64) -> Page<T> {
+    Page {
+        items,
+        last: last.map(Box::new),
+        total,
+    }
 }
 
 /// Chains of pointers about as deep as is allowed.

@@ -1,6 +1,7 @@
 //! Typed calls, from Rust, of a real sidecar: values, errors, mismatches, hostile
 //! archives.
 
+use std::num::{NonZeroI64, NonZeroU16, NonZeroU32};
 use std::time::Duration;
 
 use outrigger::client::{ArchiveMemory, CallError};
@@ -14,9 +15,11 @@ mod process;
 #[path = "../examples/testbed/timers.rs"]
 mod timers;
 
-use kitchen::{Color, Kitchen, KitchensClient, Numbers, Pair, Shape, Suspect, Tree};
+use kitchen::{Color, Either, Kitchen, KitchensClient, Nothing, Numbers, Page, Pair, Shape};
+use kitchen::{Signal, Suspect, Tree, pans};
 use process::{Serving, Sidecar, eventually};
 use timers::{ComplexRequest, EchoRequest, Schedule, TimerConfig, TimerError, TimersClient};
+use uuid::Uuid;
 
 fn tree(depth: i32) -> Tree {
     let children = (0..depth.min(3)).map(|_| tree(depth - 2)).collect();
@@ -25,6 +28,51 @@ fn tree(depth: i32) -> Tree {
         value: depth,
         children,
         next,
+    }
+}
+
+fn page<T: Clone>(items: Vec<T>) -> Page<T> {
+    Page {
+        last: items.last().cloned().map(Box::new),
+        rest: vec![Page {
+            items: items.clone(),
+            last: None,
+            rest: vec![],
+        }],
+        items,
+    }
+}
+
+/// A kitchen in which nothing is empty that is archived in another form, has
+/// parameters, or a name of its own.
+fn adapted() -> Kitchen {
+    Kitchen {
+        prices: [("an expensive dish".to_owned(), 90), ("tea".to_owned(), 2)].into(),
+        // One entry: of several, the bytes would be in any order.
+        index: [(7, Pair(8, "found by number".to_owned()))].into(),
+        maybe_map: Some([('a', Shape::Circle(0.25)), ('b', Shape::Empty)].into()),
+        maps: vec![[(1, vec![2, 3]), (4, vec![])].into(), [].into()],
+        guests: ["Ada".to_owned(), "Mary Somerville".to_owned()].into(),
+        marks: [u64::MAX].into(),
+        limit: NonZeroU32::new(5),
+        limits: vec![NonZeroI64::new(-1), None],
+        chef: Some(Box::new(Pair(11, "chef".to_owned()))),
+        divisors: vec![NonZeroU16::MIN, NonZeroU16::MAX],
+        page: page(vec![Pair(12, "on a page".to_owned())]),
+        numbers_page: page(vec![vec![1, 2], vec![]]),
+        either: vec![
+            Either::Left(tree(1)),
+            Either::Right {
+                value: Some(true),
+                times: 3,
+            },
+        ],
+        id: Uuid::from_u128(u128::MAX / 3),
+        ids: vec![Uuid::nil(), Uuid::max()],
+        pan: pans::Pair(13),
+        nothing: Nothing,
+        signal: Signal::Wait { ms: 14 },
+        ..Kitchen::default()
     }
 }
 
@@ -72,6 +120,7 @@ fn full() -> Kitchen {
         label: "boxed".into(),
         fixed: [Pair(5, "in a boxed slice".to_owned())].into(),
         r#type: 9,
+        ..adapted()
     }
 }
 

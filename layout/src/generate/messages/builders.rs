@@ -4,13 +4,15 @@
 //!   struct   SetT(value), for every field       BeginT(), for what can be built itself
 //!   enum     SetV(), for a variant alone        BeginV(), for one with fields
 //!   Vec      Add(value)                         Next()
+//!   map      Add(entry)                         Next(), with SetKey and SetValue
 //! ```
 
 use super::functions::Functions;
+use super::identity::variant_names;
 use super::operations::Place;
 use super::structs::field_names;
 use super::text::line;
-use super::types::{Types, variant_names};
+use super::types::Types;
 use crate::schema::{Field, Kind, Type, Variant};
 
 /// How a value begins to be built.
@@ -38,7 +40,9 @@ impl Begin {
         };
         match &types.get(number).kind {
             _ if has_builder(types, number) => match &types.get(number).kind {
-                Kind::Vec { .. } | Kind::BoxSlice { .. } => Some(begin("List", number)),
+                Kind::Vec { .. } | Kind::BoxSlice { .. } | Kind::Map { .. } | Kind::Set { .. } => {
+                    Some(begin("List", number))
+                }
                 _ => Some(begin("Inline", number)),
             },
             Kind::Box { item } => {
@@ -78,7 +82,8 @@ pub(super) fn has_builder(types: &Types<'_>, number: u32) -> bool {
     match &types.get(number).kind {
         Kind::Struct { fields, .. } => !fields.is_empty(),
         Kind::Enum { .. } => !types.is_unit_enum(number),
-        Kind::Vec { item } | Kind::BoxSlice { item } => !types.is_plain(*item),
+        Kind::Vec { item } | Kind::BoxSlice { item } | Kind::Set { item } => !types.is_plain(*item),
+        Kind::Map { .. } | Kind::Entry { .. } => true,
         _ => false,
     }
 }
@@ -153,9 +158,22 @@ fn variant_text(
     out
 }
 
-/// The builder of a Vec.
+/// The builder of a map's entry.
+pub(super) fn entry(functions: &mut Functions<'_>, number: u32) -> String {
+    let described = functions.types.get(number);
+    let Kind::Entry { fields } = &described.kind else {
+        return String::new();
+    };
+    let name = functions.types.base(number).to_owned();
+    let shown = functions.types.rust_name(number);
+    fields_text(functions, &name, &shown, described, fields)
+}
+
+/// The builder of a Vec, a set or a map.
 pub(super) fn list(functions: &mut Functions<'_>, number: u32) -> String {
-    let (Kind::Vec { item } | Kind::BoxSlice { item }) = functions.types.get(number).kind else {
+    let (Kind::Vec { item } | Kind::BoxSlice { item } | Kind::Map { item } | Kind::Set { item }) =
+        functions.types.get(number).kind
+    else {
         return String::new();
     };
     let name = functions.types.base(number).to_owned();

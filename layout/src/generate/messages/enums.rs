@@ -1,9 +1,10 @@
 //! An enum: numbers with names if no variant has fields, else a sealed interface.
 
 use super::functions::Functions;
+use super::identity::variant_names;
 use super::structs;
 use super::text::{Row, doc, line, rows};
-use super::types::{Types, variant_names};
+use super::types::Types;
 use crate::schema::{Kind, Variant};
 
 /// Everything about an enum whose variants have no fields.

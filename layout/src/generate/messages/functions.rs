@@ -90,7 +90,7 @@ impl<'a> Functions<'a> {
         let mut out = String::new();
         line!(out, "func parts{base}(e *rkyv.Encoder, x {parameter}) {{");
         match &self.types.get(number).kind {
-            Kind::Option { item } => {
+            Kind::Option { item } | Kind::Niche { item } => {
                 let parts = self.parts(*item, "x.Value").unwrap_or_default();
                 line!(out, "\tif x.Valid {{\n\t\t{parts}\n\t}}");
             }
@@ -99,14 +99,22 @@ impl<'a> Functions<'a> {
                 let parts = self.parts(*item, "x[i]").unwrap_or_default();
                 line!(out, "\tfor i := range x {{\n\t\t{parts}\n\t}}");
             }
-            Kind::Vec { item } | Kind::BoxSlice { item } if self.types.is_plain(*item) => {
+            Kind::Vec { item }
+            | Kind::BoxSlice { item }
+            | Kind::Map { item }
+            | Kind::Set { item }
+                if self.types.is_plain(*item) =>
+            {
                 let parts = self.parts(*item, "x[i]").unwrap_or_default();
                 line!(
                     out,
                     "\tfor i := range x {{\n\t\t{parts}\n\t}}\n\trkyv.EncodeSlice(e, x)"
                 );
             }
-            Kind::Vec { item } | Kind::BoxSlice { item } => out.push_str(&self.row(*item)),
+            Kind::Vec { item }
+            | Kind::BoxSlice { item }
+            | Kind::Map { item }
+            | Kind::Set { item } => out.push_str(&self.row(*item)),
             Kind::Box { item } => {
                 let name = self.types.rust_name(number);
                 line!(
@@ -115,7 +123,9 @@ impl<'a> Functions<'a> {
                 );
                 out.push_str(&self.content(*item, "*x"));
             }
-            Kind::Tuple { fields } => out.push_str(&structs::parts(self, fields)),
+            Kind::Tuple { fields } | Kind::Entry { fields } => {
+                out.push_str(&structs::parts(self, fields));
+            }
             _ => {}
         }
         line!(out, "}}");
@@ -207,7 +217,10 @@ impl<'a> Functions<'a> {
                 }
                 line!(out, "\tfor i := range x {{\n\t\t{fixed}\n\t}}");
             }
-            Kind::Tuple { fields } => out.push_str(&structs::fixed(self, size, None, fields)),
+            Kind::Niche { item } => out.push_str(&self.niche_fixed(size, *item)),
+            Kind::Tuple { fields } | Kind::Entry { fields } => {
+                out.push_str(&structs::fixed(self, size, None, fields));
+            }
             _ => {}
         }
         line!(out, "}}");
@@ -241,7 +254,10 @@ impl<'a> Functions<'a> {
                 );
                 line!(out, "\t\t}}\n\t}}\n\treturn true");
             }
-            Kind::Vec { item } | Kind::BoxSlice { item } => {
+            Kind::Vec { item }
+            | Kind::BoxSlice { item }
+            | Kind::Map { item }
+            | Kind::Set { item } => {
                 let place = Place::Row(self.types.get(*item).size);
                 out.push_str(&self.enter_scope("Vec", *item));
                 let check = self
@@ -265,7 +281,8 @@ impl<'a> Functions<'a> {
                     line!(out, "\treturn ok && c.Leave(scope)");
                 }
             }
-            Kind::Tuple { fields } => {
+            Kind::Niche { item } => out.push_str(&self.niche_check(*item)),
+            Kind::Tuple { fields } | Kind::Entry { fields } => {
                 line!(out, "\treturn {}", structs::conditions(self, fields));
             }
             _ => {}
@@ -305,11 +322,24 @@ impl<'a> Functions<'a> {
                 line!(out, "}}");
                 return out;
             }
-            Kind::Vec { item } | Kind::BoxSlice { item } if !self.types.is_plain(*item) => {
+            Kind::Map { item } => {
+                line!(out, "func {prefix}{base}(r rkyv.Ref) {view} {{");
+                line!(out, "\treturn {}\n}}", self.map_read(how, *item));
+                return out;
+            }
+            Kind::Vec { item } | Kind::BoxSlice { item } | Kind::Set { item }
+                if !self.types.is_plain(*item) =>
+            {
                 let stride = self.types.get(*item).size;
                 let reader = self.reader(how, *item);
                 line!(out, "func {prefix}{base}(r rkyv.Ref) {view} {{");
                 line!(out, "\treturn rkyv.VecList(r, {stride}, {reader})\n}}");
+                return out;
+            }
+            Kind::Niche { item } => {
+                line!(out, "func {prefix}{base}(r rkyv.Ref) (option {view}) {{");
+                out.push_str(&self.niche_read(how, "option", *item));
+                line!(out, "}}");
                 return out;
             }
             Kind::Array { item, count } => {
@@ -327,6 +357,7 @@ impl<'a> Functions<'a> {
         let value = match &self.types.get(number).kind {
             Kind::Box { item } => self.read(how, *item, "r.Box(0)", 0),
             Kind::Tuple { fields } => self.tuple_read(how, &view, fields),
+            Kind::Entry { fields } => self.entry_read(how, &view, fields),
             _ => self.read(how, number, "r", 0),
         };
         line!(
@@ -351,7 +382,12 @@ impl<'a> Functions<'a> {
                 );
             }
             Kind::Result { ok, err } => out.push_str(&self.result_read(how, "x", *ok, *err)),
-            Kind::Vec { item } | Kind::BoxSlice { item } if !self.types.is_plain(*item) => {
+            Kind::Vec { item }
+            | Kind::BoxSlice { item }
+            | Kind::Map { item }
+            | Kind::Set { item }
+                if !self.types.is_plain(*item) =>
+            {
                 let stride = self.types.get(*item).size;
                 let reader = self.reader(how, *item);
                 line!(out, "\treturn rkyv.LoadVec(r, {stride}, {reader})");
@@ -373,8 +409,12 @@ impl<'a> Functions<'a> {
                 let value = self.read(how, *item, "r.Box(0)", 0);
                 line!(out, "\tcontent := {value}\n\treturn &content");
             }
+            Kind::Niche { item } => out.push_str(&self.niche_read(how, "x", *item)),
             Kind::Tuple { fields } => {
                 line!(out, "\treturn {}", self.tuple_read(how, &owned, fields));
+            }
+            Kind::Entry { fields } => {
+                line!(out, "\treturn {}", self.entry_read(how, &owned, fields));
             }
             _ => {
                 let value = self.read(how, number, "r", 0);

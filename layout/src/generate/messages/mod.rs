@@ -17,10 +17,12 @@
 //!   fixedT(e, at, x)   x itself                        viewT(r), aliasT(r), loadT(r)
 //! ```
 
+mod adapters;
 mod builders;
 mod client;
 mod enums;
 mod functions;
+mod identity;
 mod names;
 mod operations;
 mod results;
@@ -169,6 +171,7 @@ pub fn package(
 /// #     kind: Kind::Struct {
 /// #         name: "Greeting".to_owned(),
 /// #         path: "greeter::Greeting".to_owned(),
+/// #         arguments: Vec::new(),
 /// #         doc: "What to say.".to_owned(),
 /// #         tuple: false,
 /// #         fields: vec![Field {
@@ -223,6 +226,7 @@ fn messages_of(types: Types<'_>, replies: &[u32], opening: &str, package_name: &
                 body.push_str(&builders::choice(&mut functions, number));
                 owner |= is_reply;
             }
+            Kind::Entry { .. } => body.push_str(&builders::entry(&mut functions, number)),
             _ if builders::has_builder(&functions.types, number) => {
                 body.push_str(&builders::list(&mut functions, number));
             }

@@ -103,6 +103,8 @@ impl Functions<'_> {
                 | Kind::Result { .. }
                 | Kind::Array { .. }
                 | Kind::Tuple { .. }
+                | Kind::Niche { .. }
+                | Kind::Entry { .. }
         )
     }
 
@@ -113,10 +115,14 @@ impl Functions<'_> {
         }
         Some(match &self.types.get(number).kind {
             Kind::Char => format!("e.Char({value})"),
+            Kind::NonZero { .. } => format!("e.NonZero(uint64({value}))"),
             Kind::Duration => format!("e.Duration({value})"),
             Kind::String => format!("e.String({value})"),
             Kind::BoxStr => format!("e.BoxStr({value})"),
-            Kind::Vec { item } | Kind::BoxSlice { item }
+            Kind::Vec { item }
+            | Kind::BoxSlice { item }
+            | Kind::Map { item }
+            | Kind::Set { item }
                 if self.types.is_plain(*item) && !self.types.needs_parts(*item) =>
             {
                 format!("rkyv.EncodeSlice(e, {value})")
@@ -140,7 +146,11 @@ impl Functions<'_> {
         }
         Some(match &described.kind {
             Kind::String => format!("e.PutString({window}, {at}, {value})"),
-            Kind::Vec { .. } | Kind::BoxSlice { .. } | Kind::BoxStr => {
+            Kind::Vec { .. }
+            | Kind::BoxSlice { .. }
+            | Kind::BoxStr
+            | Kind::Map { .. }
+            | Kind::Set { .. } => {
                 format!("e.PutVec({window}, {at}, len({value}))")
             }
             Kind::Box { .. } => format!("e.PutBox({window}, {at})"),
@@ -173,8 +183,17 @@ impl Functions<'_> {
             Kind::Duration => ".Duration".to_owned(),
             Kind::String => ".String".to_owned(),
             Kind::BoxStr => ".BoxStr".to_owned(),
+            Kind::NonZero { .. } => {
+                more = Some(format!(", {}", self.types.get(number).size));
+                ".NonZero".to_owned()
+            }
             Kind::Option { item } if !self.types.needs_check(*item) => ".Option".to_owned(),
-            Kind::Vec { item } | Kind::BoxSlice { item } if !self.types.needs_check(*item) => {
+            Kind::Vec { item }
+            | Kind::BoxSlice { item }
+            | Kind::Map { item }
+            | Kind::Set { item }
+                if !self.types.needs_check(*item) =>
+            {
                 let item = self.types.get(*item);
                 more = Some(format!(", {}, {}", item.size, item.align));
                 ".Slice".to_owned()
@@ -199,7 +218,9 @@ impl Functions<'_> {
             Kind::Unit => "struct{}{}".to_owned(),
             Kind::BoxStr => format!("{r}.BoxStr{}({offset})", if alias { "View" } else { "" }),
             Kind::String => format!("{r}.String{}({offset})", if alias { "View" } else { "" }),
-            Kind::Vec { item } | Kind::BoxSlice { item } if self.types.is_plain(*item) => {
+            Kind::Vec { item } | Kind::BoxSlice { item } | Kind::Set { item }
+                if self.types.is_plain(*item) =>
+            {
                 let function = if alias { "SliceView" } else { "CopySlice" };
                 format!(
                     "rkyv.{function}[{}]({r}, {offset})",

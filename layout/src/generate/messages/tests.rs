@@ -22,6 +22,7 @@ fn structure(name: &str, path: &str, fields: &[(&str, u32, u32)]) -> Kind {
     Kind::Struct {
         name: name.to_owned(),
         path: path.to_owned(),
+        arguments: Vec::new(),
         doc: String::new(),
         tuple: false,
         fields: fields.iter().map(field).collect(),
@@ -98,6 +99,7 @@ fn what_an_archive_cannot_be_trusted_with_is_refused() {
     let nobody = Kind::Enum {
         name: "Nobody".to_owned(),
         path: "a::Nobody".to_owned(),
+        arguments: Vec::new(),
         doc: String::new(),
         variants: Vec::new(),
     };
@@ -125,17 +127,73 @@ fn a_document_that_is_not_sound_is_refused() {
     assert!(refusal(vec![code, nothing()]).ends_with("letters, digits, _ : . - # only"));
 }
 
+/// The names of the Go types of a document with two structs of these paths.
+fn type_names(paths: [&str; 2]) -> Result<Vec<String>, Unsupported> {
+    let point = |path| leaf(4, structure("Point", path, &[("x", 0, 3)]));
+    let files = generated(vec![point(paths[0]), point(paths[1]), leaf(4, Kind::U32)])?;
+    let types = files[0].text.lines();
+    let types = types.filter_map(|line| line.strip_prefix("type ")?.strip_suffix(" struct {"));
+    let types = types.filter(|name| !name.ends_with("View"));
+    Ok(types.map(str::to_owned).collect())
+}
+
 #[test]
-fn types_of_one_name_are_told_apart_by_their_modules() {
-    let number = leaf(4, Kind::U32);
-    let first = leaf(4, structure("Point", "plane::Point", &[("x", 0, 3)]));
-    let second = leaf(4, structure("Point", "deep_space::Point", &[("x", 0, 3)]));
-    let files = generated(vec![first, second, number]).unwrap();
-    let (messages, client) = (&files[0].text, &files[1].text);
-    assert!(messages.contains("\ntype Point struct {\n\tX uint32\n}\n"));
-    assert!(messages.contains("\ntype DeepSpacePoint struct {\n\tX uint32\n}\n"));
-    let call = "Call(ctx context.Context, request *Point) (DeepSpacePointView, error) {";
+fn types_of_one_name_are_told_apart_by_their_modules_whichever_is_first() {
+    let names = |paths| type_names(paths).unwrap();
+    let (plane, space) = ("plane::Point", "deep_space::Point");
+    assert_eq!(names([plane, space]), ["PlanePoint", "DeepSpacePoint"]);
+    assert_eq!(names([space, plane]), ["DeepSpacePoint", "PlanePoint"]);
+    assert_eq!(
+        names(["a::x::Point", "b::x::Point"]),
+        ["AXPoint", "BXPoint"]
+    );
+    let files = generated(vec![
+        leaf(4, structure("Point", plane, &[("x", 0, 3)])),
+        leaf(4, structure("Point", space, &[("x", 0, 3)])),
+        leaf(4, Kind::U32),
+    ]);
+    let client = &files.unwrap()[1].text;
+    let call = "Call(ctx context.Context, request *PlanePoint) (DeepSpacePointView, error) {";
     assert!(client.contains(call), "{client}");
+}
+
+#[test]
+fn types_of_one_name_and_path_are_refused_with_both_paths_and_the_way_out() {
+    assert_eq!(
+        type_names(["a::Point", "a::Point"])
+            .unwrap_err()
+            .to_string(),
+        "two types of one name: a::Point and a::Point: give one of them another name with \
+         #[outrigger::message(name = \"…\")]"
+    );
+}
+
+#[test]
+fn instances_are_named_for_the_types_that_stand_for_their_parameters() {
+    let page = |item: u32, list: u32| {
+        let mut page = structure("Page", "a::Page", &[("items", 0, list)]);
+        if let Kind::Struct { arguments, .. } = &mut page {
+            arguments.push(item);
+        }
+        Type {
+            align: 4,
+            ..leaf(8, page)
+        }
+    };
+    let list = |item| Type {
+        align: 4,
+        ..leaf(8, Kind::Vec { item })
+    };
+    let files = generated(vec![
+        page(3, 4),
+        page(4, 5),
+        leaf(4, Kind::U32),
+        list(3),
+        list(4),
+    ]);
+    let text = &files.unwrap()[0].text;
+    assert!(text.contains("\ntype PageOfU32 struct {\n\tItems []uint32\n}\n"));
+    assert!(text.contains("\ntype PageOfVecOfU32 struct {\n\tItems [][]uint32\n}\n"));
 }
 
 #[test]
@@ -156,6 +214,7 @@ fn variants_do_not_take_the_names_of_what_belongs_to_their_enum() {
     let choice = Kind::Enum {
         name: "Choice".to_owned(),
         path: "a::Choice".to_owned(),
+        arguments: Vec::new(),
         doc: String::new(),
         variants: vec![
             variant("Tag", 0, vec![field.clone()]),

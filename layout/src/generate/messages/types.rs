@@ -13,6 +13,9 @@
 //!   Box<Point>      *Point            PointView
 //!   Option<u32>     rkyv.Option[…]    rkyv.Option[…]
 //!   Result<u32, E>  rkyv.Result[…]    rkyv.Result[…]
+//!   map, as_vec     []rkyv.Entry[…]    rkyv.Map[…]
+//!   set, as_vec     []Point           rkyv.List[PointView]
+//!   NonZeroU32      uint32            uint32
 //!   [u32; 4]        [4]uint32         [4]uint32             []uint32
 //!   (u32, Point)    rkyv.Tuple2[…]    rkyv.Tuple2[…]
 //!   unit-only enum  Color (uint8)     Color
@@ -20,17 +23,16 @@
 //! ```
 
 use super::Unsupported;
-use super::names::{Scope, exported};
-use crate::schema::{Document, Field, Kind, Type, Variant, type_name};
+use crate::schema::{Document, Field, Kind, Type, type_name};
 
 /// The types of a package, and what Go calls them.
 pub(super) struct Types<'a> {
-    document: &'a Document,
+    pub(super) document: &'a Document,
     /// Numbers of the types that are used, in the order of the first visit.
     pub(super) used: Vec<u32>,
     /// By the type's number: part of the names of its functions; for structs and
     /// enums also the name of the Go type. Empty if it is not used.
-    bases: Vec<String>,
+    pub(super) bases: Vec<String>,
 }
 
 impl<'a> Types<'a> {
@@ -45,7 +47,7 @@ impl<'a> Types<'a> {
         for root in roots {
             types.visit(*root)?;
         }
-        types.name();
+        types.name()?;
         Ok(types)
     }
 
@@ -59,7 +61,11 @@ impl<'a> Types<'a> {
             self.visit(child)?;
         }
         let refused = match &visited.kind {
-            Kind::Vec { item } | Kind::BoxSlice { item } | Kind::Array { item, .. }
+            Kind::Vec { item }
+            | Kind::BoxSlice { item }
+            | Kind::Map { item }
+            | Kind::Set { item }
+            | Kind::Array { item, .. }
                 if self.get(*item).size == 0 =>
             {
                 "elements of size 0: send their number instead"
@@ -72,77 +78,6 @@ impl<'a> Types<'a> {
         };
         let name = type_name(self.document, number);
         Err(Unsupported::new(format!("{name}: {refused}")))
-    }
-
-    /// Gives structs and enums their names, then all others theirs.
-    fn name(&mut self) {
-        let mut scope = Scope::with(&["Client", "NewClient"]);
-        for number in self.used.clone() {
-            let (Kind::Struct { name, path, .. } | Kind::Enum { name, path, .. }) =
-                &self.get(number).kind
-            else {
-                continue;
-            };
-            let name = exported(name);
-            let module = path.rsplit("::").nth(1).map(exported).unwrap_or_default();
-            let candidates = [
-                name.clone(),
-                format!("{module}{name}"),
-                format!("{name}Message"),
-            ];
-            let claimed = scope.claim_with(&candidates, |base| self.company(number, base));
-            self.bases[number as usize] = claimed;
-        }
-        for number in self.used.clone() {
-            if self.bases[number as usize].is_empty() {
-                let mangled = self.mangled(number);
-                let company = |base: &str| vec![base.to_owned(), format!("{base}Builder")];
-                self.bases[number as usize] = scope.claim_with(&[mangled], company);
-            }
-        }
-    }
-
-    /// All exported names that come with a struct or enum of this name.
-    fn company(&self, number: u32, base: &str) -> Vec<String> {
-        let mut names = vec![
-            base.to_owned(),
-            format!("{base}View"),
-            format!("Parse{base}"),
-            format!("Build{base}"),
-            format!("{base}Builder"),
-        ];
-        if let Kind::Enum { variants, .. } = &self.get(number).kind {
-            names.push(format!("{base}Tag"));
-            for name in variant_names(variants) {
-                names.push(format!("{base}{name}"));
-                names.push(format!("{base}{name}View"));
-                names.push(format!("{base}{name}Builder"));
-                names.push(format!("{base}Tag{name}"));
-            }
-        }
-        names.sort();
-        names.dedup();
-        names
-    }
-
-    fn mangled(&self, number: u32) -> String {
-        let base = |item: &u32| match self.base(*item) {
-            "" => self.mangled(*item),
-            named => named.to_owned(),
-        };
-        match &self.get(number).kind {
-            Kind::Vec { item } => format!("VecOf{}", base(item)),
-            Kind::BoxSlice { item } => format!("BoxedSliceOf{}", base(item)),
-            Kind::Box { item } => format!("BoxOf{}", base(item)),
-            Kind::Option { item } => format!("OptionOf{}", base(item)),
-            Kind::Result { ok, err } => format!("ResultOf{}Or{}", base(ok), base(err)),
-            Kind::Array { item, count } => format!("Array{count}Of{}", base(item)),
-            Kind::Tuple { fields } => {
-                let items = fields.iter().map(|field| base(&field.type_number));
-                format!("TupleOf{}", items.collect::<Vec<_>>().join("And"))
-            }
-            other => exported(other.word()),
-        }
     }
 
     /// A type by its number.
@@ -181,12 +116,15 @@ impl<'a> Types<'a> {
     /// True if its memory in Go is what stands in archives.
     pub(super) fn is_plain(&self, number: u32) -> bool {
         let kind = &self.get(number).kind;
-        scalar(kind).is_some() && *kind != Kind::Duration || self.is_unit_enum(number)
+        self.scalar(number).is_some() && *kind != Kind::Duration || self.is_unit_enum(number)
     }
 
     /// The scalar's Go type, and its suffix in the runtime's functions.
     pub(super) fn scalar(&self, number: u32) -> Option<(&'static str, &'static str)> {
-        scalar(&self.get(number).kind)
+        match &self.get(number).kind {
+            Kind::NonZero { item } => scalar(&self.get(*item).kind),
+            kind => scalar(kind),
+        }
     }
 
     /// True if it points to something or has values that archives cannot hold.
@@ -194,11 +132,12 @@ impl<'a> Types<'a> {
         match &self.get(number).kind {
             Kind::Char | Kind::String | Kind::BoxStr | Kind::Duration => true,
             Kind::Vec { .. } | Kind::BoxSlice { .. } | Kind::Box { .. } => true,
-            Kind::Enum { .. } => true,
+            Kind::Map { .. } | Kind::Set { .. } | Kind::NonZero { .. } => true,
+            Kind::Enum { .. } | Kind::Niche { .. } => true,
             Kind::Option { item } => self.needs_parts(*item),
             Kind::Result { ok, err } => self.needs_parts(*ok) || self.needs_parts(*err),
             Kind::Array { item, count } => *count > 0 && self.needs_parts(*item),
-            Kind::Tuple { fields } | Kind::Struct { fields, .. } => fields
+            Kind::Tuple { fields } | Kind::Entry { fields } | Kind::Struct { fields, .. } => fields
                 .iter()
                 .any(|field| self.needs_parts(field.type_number)),
             _ => false,
@@ -209,8 +148,10 @@ impl<'a> Types<'a> {
     pub(super) fn needs_check(&self, number: u32) -> bool {
         match &self.get(number).kind {
             Kind::Bool | Kind::Option { .. } | Kind::Result { .. } => true,
+            // Of an integer, every value is one.
+            Kind::Niche { item } => matches!(self.get(*item).kind, Kind::Box { .. }),
             Kind::Array { item, count } => *count > 0 && self.needs_check(*item),
-            Kind::Tuple { fields } | Kind::Struct { fields, .. } => fields
+            Kind::Tuple { fields } | Kind::Entry { fields } | Kind::Struct { fields, .. } => fields
                 .iter()
                 .any(|field| self.needs_check(field.type_number)),
             _ => self.needs_parts(number),
@@ -221,13 +162,18 @@ impl<'a> Types<'a> {
     pub(super) fn has_alias(&self, number: u32) -> bool {
         match &self.get(number).kind {
             Kind::String | Kind::BoxStr => true,
-            Kind::Vec { item } | Kind::BoxSlice { item } => {
-                self.is_plain(*item) || self.has_alias(*item)
+            Kind::Vec { item }
+            | Kind::BoxSlice { item }
+            | Kind::Map { item }
+            | Kind::Set { item } => self.is_plain(*item) || self.has_alias(*item),
+            Kind::Box { item } | Kind::Option { item } | Kind::Niche { item } => {
+                self.has_alias(*item)
             }
-            Kind::Box { item } | Kind::Option { item } => self.has_alias(*item),
             Kind::Result { ok, err } => self.has_alias(*ok) || self.has_alias(*err),
             Kind::Array { item, .. } => self.has_alias(*item),
-            Kind::Tuple { fields } => fields.iter().any(|field| self.has_alias(field.type_number)),
+            Kind::Tuple { fields } | Kind::Entry { fields } => {
+                fields.iter().any(|field| self.has_alias(field.type_number))
+            }
             _ => false,
         }
     }
@@ -237,16 +183,25 @@ impl<'a> Types<'a> {
         match &self.get(number).kind {
             Kind::Unit => "struct{}".to_owned(),
             Kind::String | Kind::BoxStr => "string".to_owned(),
-            Kind::Vec { item } | Kind::BoxSlice { item } => format!("[]{}", self.element(*item)),
+            Kind::Vec { item }
+            | Kind::BoxSlice { item }
+            | Kind::Map { item }
+            | Kind::Set { item } => format!("[]{}", self.element(*item)),
             Kind::Box { item } => format!("*{}", self.owned(*item)),
-            Kind::Option { item } => format!("rkyv.Option[{}]", self.owned(*item)),
+            Kind::Option { item } | Kind::Niche { item } => {
+                format!("rkyv.Option[{}]", self.owned(*item))
+            }
+            Kind::Entry { .. } => self.with_parts("rkyv.Entry", number, Self::owned),
             Kind::Result { ok, err } => {
                 format!("rkyv.Result[{}, {}]", self.owned(*ok), self.owned(*err))
             }
             Kind::Array { item, count } => format!("[{count}]{}", self.element(*item)),
             Kind::Tuple { fields } => tuple(fields, |item| self.owned(item)),
             Kind::Struct { .. } | Kind::Enum { .. } => self.base(number).to_owned(),
-            kind => scalar(kind).map_or("struct{}", |(go, _)| go).to_owned(),
+            _ => self
+                .scalar(number)
+                .map_or("struct{}", |(go, _)| go)
+                .to_owned(),
         }
     }
 
@@ -261,14 +216,20 @@ impl<'a> Types<'a> {
     /// The Go type of a view.
     pub(super) fn view(&self, number: u32) -> String {
         match &self.get(number).kind {
-            Kind::Vec { item } | Kind::BoxSlice { item } if !self.is_plain(*item) => {
+            Kind::Vec { item } | Kind::BoxSlice { item } | Kind::Set { item }
+                if !self.is_plain(*item) =>
+            {
                 format!("rkyv.List[{}]", self.view(*item))
             }
             Kind::Array { item, .. } if !self.is_plain(*item) => {
                 format!("rkyv.List[{}]", self.view(*item))
             }
             Kind::Box { item } => self.view(*item),
-            Kind::Option { item } => format!("rkyv.Option[{}]", self.view(*item)),
+            Kind::Map { item } => self.with_parts("rkyv.Map", *item, Self::view),
+            Kind::Entry { .. } => self.with_parts("rkyv.Entry", number, Self::view),
+            Kind::Option { item } | Kind::Niche { item } => {
+                format!("rkyv.Option[{}]", self.view(*item))
+            }
             Kind::Result { ok, err } => {
                 format!("rkyv.Result[{}, {}]", self.view(*ok), self.view(*err))
             }
@@ -280,17 +241,13 @@ impl<'a> Types<'a> {
             _ => self.owned(number),
         }
     }
-}
 
-/// The Go names of variants, within their enum.
-pub(super) fn variant_names(variants: &[Variant]) -> Vec<String> {
-    let mut scope = Scope::with(&["View", "Tag", "Load", "Release"]);
-    let company = |name: &str| vec![name.to_owned(), format!("{name}View"), format!("Tag{name}")];
-    let names = variants.iter().map(|variant| exported(&variant.name));
-    let candidates = names.map(|name| [name.clone(), format!("{name}Variant")]);
-    candidates
-        .map(|names| scope.claim_with(&names, company))
-        .collect()
+    /// A generic Go type of what a type is made of: `rkyv.Map[string, uint32]`.
+    fn with_parts(&self, generic: &str, number: u32, name: fn(&Self, u32) -> String) -> String {
+        let parts = self.get(number).kind.parts();
+        let names = parts.into_iter().map(|part| name(self, part));
+        format!("{generic}[{}]", names.collect::<Vec<_>>().join(", "))
+    }
 }
 
 /// The Go type of a tuple, of what Go calls its elements.

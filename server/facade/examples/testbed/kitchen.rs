@@ -1,9 +1,12 @@
 //! Messages with everything that a message may hold, for differential tests.
 
 use core::fmt;
+use core::num::{NonZeroI64, NonZeroU16, NonZeroU32};
 use core::time::Duration;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use outrigger::{Archived, Code, Error, Message};
+use uuid::Uuid;
 
 /// Everything.
 #[outrigger::message]
@@ -69,8 +72,108 @@ pub(crate) struct Kitchen {
     pub(crate) label: Box<str>,
     /// Structs that do not become more.
     pub(crate) fixed: Box<[Pair]>,
+    /// A map in the order of its keys.
+    #[outrigger(as_vec)]
+    pub(crate) prices: BTreeMap<String, u32>,
+    /// A map in any order, as rkyv itself spells it.
+    #[rkyv(with = outrigger::__private::rkyv::with::AsVec)]
+    pub(crate) index: HashMap<u16, Pair>,
+    /// A map or none.
+    #[outrigger(as_vec)]
+    pub(crate) maybe_map: Option<BTreeMap<char, Shape>>,
+    /// Maps in a list.
+    #[outrigger(as_vec)]
+    pub(crate) maps: Vec<BTreeMap<u8, Vec<u8>>>,
+    /// A set.
+    #[outrigger(as_vec)]
+    pub(crate) guests: BTreeSet<String>,
+    /// A set in any order.
+    #[outrigger(as_vec)]
+    pub(crate) marks: HashSet<u64>,
+    /// A number or none, without a tag.
+    #[outrigger(niche)]
+    pub(crate) limit: Option<NonZeroU32>,
+    /// The same in a list.
+    #[outrigger(niche)]
+    pub(crate) limits: Vec<Option<NonZeroI64>>,
+    /// A pointer or none, without a tag.
+    #[outrigger(niche)]
+    pub(crate) chef: Option<Box<Pair>>,
+    /// Numbers that are not 0.
+    pub(crate) divisors: Vec<NonZeroU16>,
+    /// A message with a parameter.
+    pub(crate) page: Page<Pair>,
+    /// The same with another.
+    pub(crate) numbers_page: Page<Vec<u32>>,
+    /// Two parameters.
+    pub(crate) either: Vec<Either<Tree, Option<bool>>>,
+    /// An id of 16 bytes.
+    pub(crate) id: Uuid,
+    /// More of them.
+    pub(crate) ids: Vec<Uuid>,
+    /// A message that is called otherwise elsewhere.
+    pub(crate) pan: pans::Pair,
+    /// A message without fields.
+    pub(crate) nothing: Nothing,
+    /// A choice whose variants have values, and tags of their own.
+    pub(crate) signal: Signal,
     /// A field with an awkward name.
     pub(crate) r#type: u8,
+}
+
+/// Some of many.
+#[outrigger::message]
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Page<T> {
+    /// Those on this page.
+    pub(crate) items: Vec<T>,
+    /// The last of them, or of the page before.
+    pub(crate) last: Option<Box<T>>,
+    /// What else there is.
+    pub(crate) rest: Vec<Self>,
+}
+
+/// One of two.
+#[outrigger::message]
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Either<A, B> {
+    /// The first.
+    Left(A),
+    /// The second, and how often.
+    Right {
+        /// The value.
+        value: B,
+        /// How often.
+        times: u32,
+    },
+}
+
+/// Messages of another module.
+pub(crate) mod pans {
+    /// A pan, which Go has no other name for.
+    #[outrigger::message(name = "FryingPan")]
+    #[derive(Clone, Debug, Default, PartialEq)]
+    pub(crate) struct Pair(pub(crate) u8);
+}
+
+/// Nothing at all.
+#[outrigger::message]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Nothing;
+
+/// Values behind tags of their own.
+#[outrigger::message]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[repr(u8)]
+pub(crate) enum Signal {
+    /// No value.
+    #[default]
+    Stop = 3,
+    /// One value.
+    Wait {
+        /// How long.
+        ms: u32,
+    } = 200,
 }
 
 /// Integers and floats.

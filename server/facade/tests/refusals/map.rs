@@ -1,8 +1,26 @@
-//! A map, inside something else.
+//! Maps, whose own archives cannot be validated; also inside something else.
+
+struct IndexMap<K, V>(K, V);
 
 #[outrigger::message]
-struct Index {
+struct Hashed {
     rows: Vec<std::collections::HashMap<String, u32>>,
+}
+
+#[outrigger::message]
+struct Sorted {
+    rows: std::collections::BTreeMap<String, u32>,
+}
+
+#[outrigger::message]
+struct Ordered {
+    rows: IndexMap<String, u32>,
+}
+
+#[outrigger::message]
+struct Nested {
+    #[outrigger(as_vec)]
+    rows: std::collections::BTreeMap<String, std::collections::HashMap<u8, u8>>,
 }
 
 fn main() {}

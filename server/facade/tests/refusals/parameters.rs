@@ -1,8 +1,13 @@
-//! A type with parameters.
+//! Parameters that are not types.
 
 #[outrigger::message]
-struct Page<T> {
-    items: Vec<T>,
+struct Name<'a> {
+    text: &'a str,
+}
+
+#[outrigger::message]
+struct Digest<const LENGTH: usize> {
+    bytes: [u8; LENGTH],
 }
 
 fn main() {}

@@ -1,8 +1,13 @@
-//! A number whose width depends on the machine.
+//! Numbers whose width depends on the machine.
 
 #[outrigger::message]
 struct Page {
     index: usize,
+}
+
+#[outrigger::message]
+enum Move {
+    By(isize),
 }
 
 fn main() {}
