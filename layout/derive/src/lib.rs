@@ -26,10 +26,11 @@ use proc_macro::TokenStream;
 
 /// Makes a message of a struct or enum: it crosses as an rkyv archive.
 ///
-/// Fields may be integers of fixed width, floats, `bool`, `char`, `String`,
-/// `Duration`, `Vec`, `Option`, `Result`, `Box`, arrays, tuples, and other messages,
-/// also recursively. What is not allowed is refused with a hint at what to use
-/// instead. Documentation comments travel into the generated Go.
+/// Fields may be integers of fixed width, also `NonZero` ones, floats, `bool`, `char`,
+/// `String`, `Duration`, `Vec`, `Option`, `Result`, `Box`, arrays, tuples, and other
+/// messages, also recursively; `uuid::Uuid`, if the feature `uuid` is on. What is not
+/// allowed is refused with a hint at what to use instead. Documentation comments
+/// travel into the generated Go.
 ///
 /// The type gets a twin, `ArchivedName`, with which handlers work: fields of the
 /// same names, numbers as little-endian wrappers (`.to_native()`), `String` as
@@ -83,6 +84,89 @@ use proc_macro::TokenStream;
 /// assert_eq!(friends_born_by(&archive, 1900), 2);
 /// assert_eq!(archive.load().unwrap().friends[0].mood, Mood::Asleep { until: 7 });
 /// ```
+///
+/// # Maps and sets
+///
+/// A `BTreeMap`, `HashMap`, `BTreeSet` or `HashSet` crosses as a list of its entries or
+/// elements, as `#[outrigger(as_vec)]` above the field says; so it does within `Vec`,
+/// `Option` and arrays. (rkyv's own archived maps are refused: what its validation
+/// accepts can still read outside.) An archive from elsewhere may hold a key twice, or
+/// in any order: nothing checks that. The last one counts where a map is made of it.
+/// A `BTreeMap` has the same bytes for the same content, a `HashMap` has not.
+///
+/// # Options without a tag
+///
+/// `#[outrigger(niche)]` saves the tag byte of an `Option` of a `NonZero` integer of 8 to
+/// 64 bits, or of a `Box`: 0, or a pointer to nothing, means none. Both attributes may
+/// also be written as rkyv has them, `#[rkyv(with = AsVec)]` and `#[rkyv(with = Niche)]`.
+///
+/// ```
+/// use std::collections::BTreeMap;
+/// use std::num::NonZeroU32;
+/// use outrigger::Archived;
+///
+/// #[outrigger::message]
+/// pub struct Menu {
+///     #[outrigger(as_vec)]
+///     pub prices: BTreeMap<String, u32>,
+///     #[outrigger(niche)]
+///     pub table: Option<NonZeroU32>,
+/// }
+///
+/// fn price(menu: &Archived<Menu>, dish: &str) -> Option<u32> {
+///     let entry = menu.prices.iter().find(|entry| entry.key == dish)?;
+///     Some(entry.value.to_native())
+/// }
+/// # assert_eq!(std::mem::size_of::<Archived<Menu>>(), 12);
+/// ```
+///
+/// # Parameters
+///
+/// A message may have types as parameters. Each instance is a message of its own, with
+/// a name of its own: `Page<Dish>` is `PageOfDish` in Go.
+///
+/// ```
+/// use outrigger::{Archived, Error};
+///
+/// #[outrigger::message]
+/// pub struct Dish {
+///     pub name: String,
+/// }
+///
+/// #[outrigger::message]
+/// pub struct Page<T> {
+///     pub items: Vec<T>,
+///     pub next: Option<u64>,
+/// }
+///
+/// #[outrigger::service]
+/// pub trait Kitchen {
+///     fn dishes(&self) -> Result<Page<Dish>, Error>;
+///     fn prices(&self) -> Result<Page<u32>, Error>;
+/// }
+/// # let schema = outrigger::generate::Document::of(KitchenClient::SCHEMA.methods);
+/// # let files = outrigger::generate::go(&schema, &[])?;
+/// # assert!(files[0].text.contains("type PageOfDish struct"));
+/// # Ok::<(), Error>(())
+/// ```
+///
+/// # Names
+///
+/// A message has the name of its type, in the schema and in Go. Of two types of one
+/// name in one service, both have as much of their modules in front as tells them
+/// apart. `#[outrigger::message(name = "…")]` gives another name: letters, digits and
+/// `_`, and a letter first.
+///
+/// ```
+/// #[outrigger::message(name = "KitchenOrder")]
+/// pub struct Order {
+///     pub table: u32,
+/// }
+/// # use outrigger_layout::schema::{Schema, node::Shape};
+/// # assert!(matches!(&Order::NODE.shape, Shape::Struct(node) if node.name == "KitchenOrder"));
+/// ```
+///
+/// # What is refused
 ///
 /// A type that is no message is refused, with a hint:
 ///

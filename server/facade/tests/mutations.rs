@@ -1,6 +1,8 @@
 //! Archives that nobody wrote: truncated, mutated, of other types. Each is judged
 //! before the handler sees it, and the server lives.
 
+use std::num::NonZeroU16;
+
 use outrigger::__private::message::Writer;
 use outrigger::__private::node::{Node, Schema, Shape as NodeShape, shaped};
 use outrigger::client::{ArchiveMemory, TypedMethod};
@@ -17,7 +19,7 @@ mod process;
 #[path = "../examples/testbed/timers.rs"]
 mod timers;
 
-use kitchen::{Color, Kitchen, Numbers, Pair, Shape, Tree};
+use kitchen::{Color, Either, Kitchen, Numbers, Pair, Shape, Tree};
 use process::Serving;
 use timers::{ComplexRequest, EchoRequest, Schedule, TimerConfig, TimerError};
 
@@ -215,6 +217,15 @@ fn kitchen() -> Kitchen {
         maybe_maybe: Some(Some(1)),
         shapes: vec![Shape::Labelled("label that is long".to_owned(), vec![1, 2])],
         tree: tree(),
+        prices: [
+            ("a dish of many words".to_owned(), 9),
+            ("tea".to_owned(), 2),
+        ]
+        .into(),
+        guests: ["Ada".to_owned(), "somebody else".to_owned()].into(),
+        chef: Some(Box::new(Pair(1, "the chef of the house".to_owned()))),
+        divisors: vec![NonZeroU16::MAX; 3],
+        either: vec![Either::Left(tree())],
         ..Kitchen::default()
     }
 }

@@ -1,4 +1,5 @@
-//! Maps, whose own archives cannot be validated; also inside something else.
+//! Maps, of whose own archives rkyv accepts some that read outside; also inside
+//! something else.
 
 struct IndexMap<K, V>(K, V);
 

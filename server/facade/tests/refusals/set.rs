@@ -1,4 +1,4 @@
-//! Sets, whose own archives cannot be validated.
+//! Sets, which are maps in an archive of their own.
 
 struct IndexSet<T>(T);
 
