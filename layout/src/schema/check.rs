@@ -10,6 +10,9 @@ use crate::schema::document::{DOCUMENT_VERSION, Document, FORMAT, Field, Kind, T
 /// Most types of a document.
 const TYPES_MAX: usize = 4096;
 
+/// Most types that the name of one is written with.
+const NAME_PARTS_MAX: u32 = 1000;
+
 /// Most elements of a tuple.
 const TUPLE_MAX: usize = 8;
 
@@ -86,7 +89,34 @@ impl Document {
             let text = format!("type {number} nests {depth} levels deep");
             return Err(wrong(format!("{text} (maximum {ARCHIVE_DEPTH_MAX})")));
         }
+        self.check_names()?;
         self.check_methods()
+    }
+
+    /// Checks that the names of types end soon: each may name others twice, which name
+    /// others twice.
+    fn check_names(&self) -> Result<(), Error> {
+        let mut lengths = vec![None; self.types.len()];
+        for number in 0..self.types.len() as u32 {
+            if self.name_length(number, &mut lengths) > NAME_PARTS_MAX {
+                let text =
+                    format!("the name of type {number} has more than {NAME_PARTS_MAX} parts");
+                return Err(wrong(text));
+            }
+        }
+        Ok(())
+    }
+
+    /// How many types the name of one is written with; once known, it is in `lengths`.
+    fn name_length(&self, number: u32, lengths: &mut [Option<u32>]) -> u32 {
+        if let Some(length) = lengths[number as usize] {
+            return length;
+        }
+        let parts = self.in_name(number).into_iter();
+        let parts = parts.map(|part| self.name_length(part, lengths));
+        let length = parts.fold(1, u32::saturating_add);
+        lengths[number as usize] = Some(length);
+        length
     }
 
     /// Checks that each field lies inside its type, at its alignment.
@@ -153,8 +183,11 @@ impl Document {
                 Kind::NonZero { item } => (*item, "an integer of 8 to 64 bits, of the same size"),
                 Kind::Entry { fields } => {
                     let names: Vec<&str> = fields.iter().map(|field| &*field.name).collect();
-                    if names != ["key", "value"] {
-                        let text = format!("type {number} is an entry of {names:?} (key, value)");
+                    if names != ["key", "value"] || fields[0].offset != 0 {
+                        let text = format!(
+                            "type {number} is an entry of {names:?} (allowed: key, which is \
+                             first, and value)"
+                        );
                         return Err(wrong(text));
                     }
                     continue;
@@ -417,6 +450,39 @@ mod tests {
         assert!(refusal(&tuple(&["0", "1"])).contains("s.m has fingerprint"));
     }
 
+    #[test]
+    fn a_name_that_doubles_with_each_type_is_refused_before_it_is_written() {
+        let pair = |item| Field {
+            name: String::new(),
+            doc: String::new(),
+            offset: 0,
+            type_number: item,
+        };
+        let tuple = |number: u32| Type {
+            size: 0,
+            align: 1,
+            kind: Kind::Tuple {
+                fields: ["0", "1"]
+                    .map(|name| Field {
+                        name: name.to_owned(),
+                        ..pair(number + 1)
+                    })
+                    .into(),
+            },
+        };
+        let mut types: Vec<Type> = (0..200).map(tuple).collect();
+        types.push(Type {
+            size: 0,
+            align: 1,
+            kind: Kind::Unit,
+        });
+        let refusal = refusal(&document(types));
+        assert!(
+            refusal.ends_with("the name of type 0 has more than 1000 parts"),
+            "{refusal}"
+        );
+    }
+
     fn entry(names: [&str; 2]) -> Kind {
         let field = |name: &str, offset| Field {
             name: name.to_owned(),
@@ -447,15 +513,25 @@ mod tests {
         assert!(with(map(), entry(["key", "value"])).contains("s.m has fingerprint"));
         let text = "type 0 is a map of string (allowed: an entry)";
         assert!(with(map(), Kind::String).ends_with(text));
-        let text = "type 1 is an entry of [\"value\", \"key\"] (key, value)";
+        let text = "is an entry of [\"value\", \"key\"] (allowed: key, which is first, and value)";
         assert!(with(map(), entry(["value", "key"])).ends_with(text));
+        let late = Kind::Entry {
+            fields: match entry(["key", "value"]) {
+                Kind::Entry { fields } => fields
+                    .into_iter()
+                    .map(|f| Field { offset: 4, ..f })
+                    .collect(),
+                _ => Vec::new(),
+            },
+        };
+        assert!(with(map(), late).contains("is an entry of [\"key\", \"value\"] ("));
         let list = with(Kind::Vec { item: 1 }, entry(["key", "value"]));
         assert!(list.ends_with("type 0 names an entry, as only maps do"));
         let map_in_itself = document(vec![
             described(Kind::Map { item: 1 }),
             described(Kind::Entry { fields: Vec::new() }),
         ]);
-        assert!(refusal(&map_in_itself).ends_with("type 1 is an entry of [] (key, value)"));
+        assert!(refusal(&map_in_itself).contains("type 1 is an entry of [] ("));
         let root = document(vec![
             described(entry(["key", "value"])),
             described(Kind::Map { item: 0 }),

@@ -16,9 +16,9 @@ use super::names::{Scope, exported};
 use super::types::Types;
 use crate::schema::{Kind, Variant};
 
-/// What a struct or enum is called in Rust: its name, and the types that stand for
-/// its parameters.
-type Called<'a> = (&'a str, &'a [u32]);
+/// What Go would call a struct or enum that is alone: its name, and the types that
+/// stand for its parameters.
+type Called<'a> = (String, &'a [u32]);
 
 impl<'a> Types<'a> {
     /// Gives structs and enums their names, then all others theirs.
@@ -27,7 +27,10 @@ impl<'a> Types<'a> {
         for number in self.used.clone() {
             if let Some((name, _)) = self.called(number) {
                 let arguments = self.get(number).kind.arguments();
-                alike.entry((name, arguments)).or_default().push(number);
+                alike
+                    .entry((exported(name), arguments))
+                    .or_default()
+                    .push(number);
             }
         }
         let mut prefixes = BTreeMap::new();
