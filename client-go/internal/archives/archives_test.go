@@ -295,6 +295,7 @@ func TestCodingAllocatesNothing(t *testing.T) {
 		Numbers: []uint64{1, 2, 3}, Blobs: [][]byte{{1}, {2}}, Points: make([]Point, 9),
 		Shapes: []Shape{ShapeRect{}, ShapeCircle{Value: 1}},
 	}
+	adapted := []rkyv.Encodable{byHand()["Maps"], byHand()["Niches"], byHand()["Shelf"]}
 	into := aligned(4096)
 	sum := 0
 	allocations := testing.AllocsPerRun(100, func() {
@@ -321,6 +322,23 @@ func TestCodingAllocatesNothing(t *testing.T) {
 			sum += len(blob)
 		}
 		sum += len(view.NumbersView())
+		for _, message := range adapted {
+			encoder.Reset(into)
+			message.EncodeArchive(&encoder)
+			if n, err = encoder.Finish(); err != nil {
+				t.Fatal(err)
+			}
+			if message != adapted[0] {
+				continue
+			}
+			menu, err := ParseMaps(into[:n])
+			if err != nil {
+				t.Fatal(err)
+			}
+			for name, price := range menu.PricesView().All() {
+				sum += len(name) + int(price)
+			}
+		}
 	})
 	if allocations != 0 {
 		t.Errorf("%v allocations", allocations)
