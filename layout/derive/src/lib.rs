@@ -21,6 +21,7 @@ mod method;
 mod parameters;
 mod refusal;
 mod service;
+mod versions;
 
 use proc_macro::TokenStream;
 
@@ -165,6 +166,40 @@ use proc_macro::TokenStream;
 /// # use outrigger_layout::schema::{Schema, node::Shape};
 /// # assert!(matches!(&Order::NODE.shape, Shape::Struct(node) if node.name == "KitchenOrder"));
 /// ```
+///
+/// # Messages that grow
+///
+/// A struct marked `#[outrigger::message(extensible)]` may get more fields later,
+/// behind all others: `Option`s with the release in which they came. It is the whole
+/// of a request, a reply or an error, and no part of another message. An older peer
+/// does not see the new fields; of what an older peer writes they are `None`.
+///
+/// ```
+/// #[outrigger::message(extensible)]
+/// pub struct Visit {
+///     pub name: String,
+///     #[outrigger(since = 2)]
+///     pub companions: Option<Vec<String>>,
+/// }
+/// ```
+///
+/// An enum that is marked so may get more variants, behind all others: without
+/// fields, or with one `Box`, if another variant had one from the beginning.
+///
+/// ```
+/// #[outrigger::message(extensible)]
+/// pub enum Shape {
+///     Circle(u32),
+///     #[outrigger(since = 2)]
+///     Square,
+///     #[outrigger(since = 3)]
+///     Polygon(Box<Vec<(i32, i32)>>),
+/// }
+/// ```
+///
+/// The numbers are those of releases, over all messages of a service: what comes with
+/// the second has `since = 2`, whichever type it is in. Any other change of a message
+/// makes another message of it, which peers with the former one refuse.
 ///
 /// # What is refused
 ///

@@ -11,18 +11,24 @@ use syn::{
 };
 
 use crate::adapter::{self, Adapter};
+use crate::versions::Versions;
 use crate::{document, parameters, refusal};
 
 /// The attribute's own arguments.
 #[derive(Default)]
 struct Options {
     name: Option<String>,
+    extensible: bool,
 }
 
 impl Options {
     fn read(&mut self, meta: &ParseNestedMeta<'_>) -> Result<()> {
+        if meta.path.is_ident("extensible") {
+            self.extensible = true;
+            return Ok(());
+        }
         if !meta.path.is_ident("name") {
-            return Err(meta.error("allowed here: name = \"…\""));
+            return Err(meta.error("allowed here: name = \"…\", extensible"));
         }
         let literal: LitStr = meta.value()?.parse()?;
         let name = literal.value();
@@ -41,7 +47,12 @@ pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> Result<TokenS
     let mut options = Options::default();
     syn::meta::parser(|meta| options.read(&meta)).parse2(arguments)?;
     let mut input: DeriveInput = syn::parse2(item)?;
+    let versions = Versions::take(&mut input.data, options.extensible)?;
     parameters::check(&input.generics)?;
+    if options.extensible && !input.generics.params.is_empty() {
+        let text = "an extensible message takes no parameters";
+        return Err(Error::new_spanned(&input.generics, text));
+    }
     let (_, arguments, _) = input.generics.split_for_impl();
     let (ident, arguments) = (&input.ident, quote! { #arguments });
     let mut itself: TypePath = parse_quote!(#ident #arguments);
@@ -51,25 +62,32 @@ pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> Result<TokenS
     let parts = mark_fields(&mut input.data)?;
     let name = options.name.unwrap_or_else(|| unraw(&input.ident));
     let shape = match &input.data {
-        Data::Struct(data) => struct_shape(&input, &name, &data.fields, &parts),
-        Data::Enum(data) => enum_shape(&input, &name, data, &parts)?,
+        Data::Struct(data) => struct_shape(&input, &name, &data.fields, &parts, &versions),
+        Data::Enum(data) => enum_shape(&input, &name, data, &parts, &versions)?,
         Data::Union(_) => {
             let text = "a union cannot be a message: use an enum";
             return Err(Error::new_spanned(&input.ident, text));
         }
     };
-    Ok(implementations(&input, &parts, &shape))
+    Ok(implementations(&input, &parts, &shape, &versions))
 }
 
 /// The item with rkyv's derives, and what makes a message of it.
-fn implementations(input: &DeriveInput, parts: &[Part], shape: &TokenStream) -> TokenStream {
-    let name = &input.ident;
+fn implementations(
+    input: &DeriveInput,
+    parts: &[Part],
+    shape: &TokenStream,
+    versions: &Versions,
+) -> TokenStream {
     let derives = derives(&input.generics);
-    let generics = parameters::bounded(&input.generics);
-    let (impl_generics, ty_generics, where_clause) = generics.split_for_impl();
     // Of an instance, the nodes are known where it is used.
-    let nodes = parts.iter().map(Part::node_constant);
-    let nodes = nodes.filter(|_| input.generics.params.is_empty());
+    let is_instance = input.generics.params.is_empty();
+    let nodes = parts
+        .iter()
+        .map(Part::node_constant)
+        .filter(|_| is_instance);
+    let layout = layout_impl(input, shape, versions);
+    let message = message_impl(input, versions);
     quote! {
         #derives
         #input
@@ -77,31 +95,82 @@ fn implementations(input: &DeriveInput, parts: &[Part], shape: &TokenStream) -> 
         // Looked at here, so that what a field's own node refuses is an error of the type.
         #(const _: &::outrigger::__private::schema::Node = #nodes;)*
 
-        impl #impl_generics ::outrigger::__private::schema::Schema for #name #ty_generics
+        #layout
+        #message
+    }
+}
+
+/// The type's node: of a member, or of a root only.
+fn layout_impl(input: &DeriveInput, shape: &TokenStream, versions: &Versions) -> TokenStream {
+    let (role, constant) = if versions.behind_pointer() {
+        (quote! { Root }, quote! { ROOT })
+    } else {
+        (quote! { Schema }, quote! { NODE })
+    };
+    let name = &input.ident;
+    let generics = parameters::bounded(&input.generics);
+    let (impl_generics, ty_generics, where_clause) = generics.split_for_impl();
+    let looked_at = input.generics.params.is_empty().then(|| {
+        quote! {
+            const _: &::outrigger::__private::schema::Node =
+                <#name as ::outrigger::__private::schema::#role>::#constant;
+        }
+    });
+    quote! {
+        impl #impl_generics ::outrigger::__private::schema::#role for #name #ty_generics
         #where_clause
         {
-            const NODE: &'static ::outrigger::__private::schema::Node =
+            const #constant: &'static ::outrigger::__private::schema::Node =
                 &::outrigger::__private::node::shaped::<#name #ty_generics>(#shape);
         }
 
+        #looked_at
+    }
+}
+
+fn message_impl(input: &DeriveInput, versions: &Versions) -> TokenStream {
+    let message = quote! { ::outrigger::__private::message };
+    let (encode, access, upgraded) = if versions.behind_pointer() {
+        let upgraded = quote! {
+            fn upgraded(
+                bytes: &[u8],
+            ) -> ::core::option::Option<#message::ArchiveMemory> {
+                #message::extensible::upgraded::<Self>(bytes)
+            }
+        };
+        let module = quote! { #message::extensible };
+        (
+            quote! { #module::encode },
+            quote! { #module::access },
+            Some(upgraded),
+        )
+    } else {
+        (quote! { #message::encode }, quote! { #message::view }, None)
+    };
+    let name = &input.ident;
+    let generics = parameters::bounded(&input.generics);
+    let (impl_generics, ty_generics, where_clause) = generics.split_for_impl();
+    quote! {
         impl #impl_generics ::outrigger::Message for #name #ty_generics #where_clause {
             fn encode(
                 &self,
-                writer: &mut ::outrigger::__private::message::Writer<'_>,
+                writer: &mut #message::Writer<'_>,
             ) -> ::core::result::Result<(), ::outrigger::Error> {
-                ::outrigger::__private::message::encode(self, writer)
+                #encode(self, writer)
             }
 
             fn access(
                 bytes: &[u8],
             ) -> ::core::result::Result<&::outrigger::Archived<Self>, ::outrigger::Error> {
-                ::outrigger::__private::message::access::<::outrigger::Archived<Self>>(bytes)
+                #access::<Self>(bytes)
             }
+
+            #upgraded
 
             fn load(
                 archived: &::outrigger::Archived<Self>,
             ) -> ::core::result::Result<Self, ::outrigger::Error> {
-                ::outrigger::__private::message::load::<Self>(archived)
+                #message::load::<Self>(archived)
             }
         }
     }
@@ -121,7 +190,7 @@ impl VisitMut for SelfByName {
 }
 
 /// A field as it is archived.
-struct Part {
+pub(crate) struct Part {
     item: Type,
     /// rkyv's type that archives it, if it does not do that itself.
     with: Option<TokenStream>,
@@ -145,7 +214,7 @@ impl Part {
     }
 
     /// The node as a constant.
-    fn node_constant(&self) -> TokenStream {
+    pub(crate) fn node_constant(&self) -> TokenStream {
         let item = &self.item;
         match &self.with {
             Some(with) => quote! {
@@ -156,7 +225,7 @@ impl Part {
     }
 
     /// Its size and alignment.
-    fn layout(&self) -> TokenStream {
+    pub(crate) fn layout(&self) -> TokenStream {
         let item = &self.item;
         match &self.with {
             Some(with) => quote! { ::outrigger::__private::node::layout_with::<#with, #item>() },
@@ -230,7 +299,13 @@ fn mark_fields(data: &mut Data) -> Result<Vec<Part>> {
     Ok(parts)
 }
 
-fn struct_shape(input: &DeriveInput, name: &str, fields: &Fields, parts: &[Part]) -> TokenStream {
+fn struct_shape(
+    input: &DeriveInput,
+    name: &str,
+    fields: &Fields,
+    parts: &[Part],
+    versions: &Versions,
+) -> TokenStream {
     let archived = format_ident!("Archived{}", input.ident);
     let (_, ty_generics, _) = input.generics.split_for_impl();
     let offsets = fields.members().map(|member| {
@@ -240,13 +315,20 @@ fn struct_shape(input: &DeriveInput, name: &str, fields: &Fields, parts: &[Part]
     let tuple = matches!(fields, Fields::Unnamed(_));
     let (text, path) = (document::text(&input.attrs), path_of(&input.ident));
     let arguments = parameters::nodes(&input.generics);
+    let (checks, since) = (
+        versions.struct_checks(&input.ident, fields, parts),
+        &versions.since,
+    );
     quote! {
-        ::outrigger::__private::node::Shape::Struct(
-            ::outrigger::__private::node::StructNode {
-                name: #name, path: #path, arguments: #arguments, doc: #text,
-                tuple: #tuple, fields: #fields_data,
-            }
-        )
+        {
+            #checks
+            ::outrigger::__private::node::Shape::Struct(
+                ::outrigger::__private::node::StructNode {
+                    name: #name, path: #path, arguments: #arguments, doc: #text,
+                    tuple: #tuple, fields: #fields_data, since: &[#(#since),*],
+                }
+            )
+        }
     }
 }
 
@@ -255,6 +337,7 @@ fn enum_shape(
     name: &str,
     data: &DataEnum,
     parts: &[Part],
+    versions: &Versions,
 ) -> Result<TokenStream> {
     let ident = &input.ident;
     if data.variants.is_empty() {
@@ -273,8 +356,10 @@ fn enum_shape(
     let (text, path) = (document::text(&input.attrs), path_of(ident));
     let arguments = parameters::nodes(&input.generics);
     let (_, ty_generics, _) = input.generics.split_for_impl();
+    let (checks, since) = (versions.enum_checks(ident, &layouts), &versions.since);
     Ok(quote! {
         {
+            #checks
             assert!(
                 ::outrigger::__private::node::enum_size(&[#(#layouts),*])
                     == ::outrigger::__private::node::layout_of::<#ident #ty_generics>().0,
@@ -284,6 +369,7 @@ fn enum_shape(
                 name: #name, path: #path, arguments: #arguments, doc: #text,
                 // A constant of its own, as it takes function calls.
                 variants: const { &[#(#variants),*] },
+                since: &[#(#since),*],
             })
         }
     })

@@ -8,7 +8,7 @@ use rkyv::Archived;
 use rkyv::util::AlignedVec;
 
 use crate::error::Error;
-use crate::message::{ARCHIVE_ALIGN, Message, access};
+use crate::message::{ARCHIVE_ALIGN, Message, extensible, view};
 
 /// Memory for archives, aligned as they must be.
 ///
@@ -55,18 +55,27 @@ pub type ArchiveMemory = AlignedVec<ARCHIVE_ALIGN>;
 /// ```
 pub struct Archive<M> {
     bytes: ArchiveMemory,
+    /// Where the archived message begins.
+    start: usize,
     _message: PhantomData<fn() -> M>,
 }
 
 impl<M: Message> Archive<M> {
-    /// Validates an archive.
+    /// Validates an archive, also one of an older version of the message.
     ///
     /// # Errors
     /// As [`Message::access`].
     pub fn new(bytes: ArchiveMemory) -> Result<Self, Error> {
-        access::<Archived<M>>(&bytes)?;
+        let bytes = M::upgraded(&bytes).unwrap_or(bytes);
+        let archived = if extensible::is_extensible::<M>() {
+            extensible::access::<M>(&bytes)?
+        } else {
+            view::<M>(&bytes)?
+        };
+        let start = (&raw const *archived).addr() - bytes.as_ptr().addr();
         Ok(Self {
             bytes,
+            start,
             _message: PhantomData,
         })
     }
@@ -95,9 +104,12 @@ impl<M: Message> Deref for Archive<M> {
 
     #[allow(unsafe_code, reason = "validated once, by `new`, and not at each look")]
     fn deref(&self) -> &Archived<M> {
-        // SAFETY: `new` had rkyv validate these bytes as this very type, whatever
-        // `M::access` does; they are private to `self`, and nothing changes them.
-        unsafe { rkyv::access_unchecked::<Archived<M>>(&self.bytes) }
+        // SAFETY: `start` is a position within the bytes: `new` had it of a reference to
+        // an `Archived<M>` inside them.
+        let archived = unsafe { self.bytes.as_ptr().add(self.start) };
+        // SAFETY: there `new` had rkyv validate an `Archived<M>`, whatever `M::access`
+        // does; the bytes are private to `self`, and nothing changes them.
+        unsafe { &*archived.cast::<Archived<M>>() }
     }
 }
 

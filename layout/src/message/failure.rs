@@ -4,8 +4,9 @@ use core::fmt;
 
 use crate::code::Code;
 use crate::error::Error;
-use crate::message::{ArchiveMemory, Message, Writer};
-use crate::schema::node::{NodeOf, node};
+use crate::message::{Archive, ArchiveMemory, Message, Writer};
+use crate::schema::node::NodeOf;
+use crate::schema::version::root;
 
 /// Bytes of the largest detail: an error is no place for bulk.
 const DETAIL_MAX: usize = 64 << 10;
@@ -78,7 +79,7 @@ impl Failure for Error {
 
 impl<T: Message + fmt::Display + fmt::Debug> Failure for T {
     type Caught = CallError<T>;
-    const SCHEMA: Option<NodeOf> = Some(node::<T>);
+    const SCHEMA: Option<NodeOf> = Some(root::<T>);
 
     fn into_error(self) -> Error {
         let mut archive = Vec::new();
@@ -92,7 +93,7 @@ impl<T: Message + fmt::Display + fmt::Debug> Failure for T {
         let detail = error.detail().and_then(|bytes| {
             let mut archive = ArchiveMemory::with_capacity(bytes.len());
             archive.extend_from_slice(bytes);
-            T::load(T::access(&archive).ok()?).ok()
+            Archive::<T>::new(archive).ok()?.load().ok()
         });
         CallError { error, detail }
     }

@@ -10,7 +10,9 @@
 //! no type check, and so the fingerprints of both sides were compared before.
 
 mod archive;
+pub mod extensible;
 mod failure;
+mod variants;
 mod writer;
 
 use core::num::NonZeroUsize;
@@ -33,7 +35,7 @@ pub use writer::Writer;
 
 use crate::error::Error;
 use crate::limits::ARCHIVE_DEPTH_MAX;
-use crate::schema::Schema;
+use crate::schema::{Node, Root, Schema};
 
 /// Most levels of pointers in an archive, as rkyv counts them.
 ///
@@ -115,7 +117,7 @@ pub type ArchiveDeserializer = HighDeserializer<Failed>;
     message = "`{Self}` is not a message",
     note = "mark the type with #[outrigger::message]"
 )]
-pub trait Message: Schema + Checked + Send + Sync + Sized + 'static {
+pub trait Message: Root + Checked + Send + Sync + Sized + 'static {
     /// Appends the archive of `self`.
     ///
     /// # Errors
@@ -129,6 +131,14 @@ pub trait Message: Schema + Checked + Send + Sync + Sized + 'static {
     /// SERIALIZATION with what is wrong, and where.
     fn access(bytes: &[u8]) -> Result<&Archived<Self>, Error>;
 
+    /// An archive of an older version of this message with room for what came later,
+    /// which is `None`; `None` if the archive is no such one. It is to be asked before
+    /// [`access`](Self::access), and allocates for an older archive only.
+    fn upgraded(bytes: &[u8]) -> Option<ArchiveMemory> {
+        let _ = bytes;
+        None
+    }
+
     /// Makes a value of a validated archive.
     ///
     /// # Errors
@@ -138,9 +148,9 @@ pub trait Message: Schema + Checked + Send + Sync + Sized + 'static {
 
 /// A type whose archives rkyv can validate; every one that may be archived under the
 /// attribute's bounds is.
-pub trait Checked: Schema<Archived: Validated> {}
+pub trait Checked: Root<Archived: Validated> {}
 
-impl<T: Schema<Archived: Validated>> Checked for T {}
+impl<T: Root<Archived: Validated>> Checked for T {}
 
 /// An archived type that rkyv can validate.
 pub trait Validated:
@@ -232,10 +242,20 @@ where
         + for<'b> CheckBytes<ArchiveChecker<'b, Failed>>
         + for<'b> CheckBytes<ArchiveChecker<'b, BoxedError>>,
 {
-    if let Ok(archived) = checked::<T, Failed>(bytes) {
-        return Ok(archived);
-    }
-    Err(refusal::<T>(bytes))
+    checked::<T, Failed>(bytes).map_err(|_| refusal::<T>(bytes))
+}
+
+/// Does [`Message::access`] for a message that is not extensible.
+///
+/// # Errors
+/// As there.
+pub fn view<T: Root<Archived: Validated>>(bytes: &[u8]) -> Result<&Archived<T>, Error> {
+    checked_or_refusal::<Archived<T>>(bytes, T::ROOT)
+}
+
+/// As [`access`]; a refusal of a variant names those that the message has.
+fn checked_or_refusal<'b, T: Validated>(bytes: &'b [u8], root: &Node) -> Result<&'b T, Error> {
+    access::<T>(bytes).map_err(|error| variants::explained(error, root))
 }
 
 fn checked<T, E>(bytes: &[u8]) -> Result<&T, E>

@@ -17,7 +17,9 @@
 //! ```
 //!
 //! Types are numbered anew, in the order of the first visit from request, reply
-//! and error; so the text does not depend on what else a document holds.
+//! and error; so the text does not depend on what else a document holds. A type that
+//! may be extended says `extensible`; the texts of its older versions leave out what
+//! came later.
 
 use core::fmt::Write;
 
@@ -195,8 +197,11 @@ impl Order {
         let number_of = |child: u32| self.number(child).unwrap_or_default();
         let _ = write!(text, "type {number} {word}");
         match &described.kind {
-            Kind::Struct { .. } | Kind::Enum { .. } => {
+            Kind::Struct { since, .. } | Kind::Enum { since, .. } => {
                 let _ = write!(text, " {}", type_name(document, original));
+                if !since.is_empty() {
+                    text.push_str(" extensible");
+                }
             }
             Kind::Vec { item }
             | Kind::Box { item }

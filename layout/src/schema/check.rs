@@ -4,8 +4,10 @@ use std::collections::BTreeSet;
 
 use crate::error::Error;
 use crate::limits::{ARCHIVE_DEPTH_MAX, METHOD_NAME_MAX};
-use crate::schema::canonical::{canonical, fingerprint, hex};
+use crate::schema::appended;
+use crate::schema::canonical::hex;
 use crate::schema::document::{DOCUMENT_VERSION, Document, FORMAT, Field, Kind, Type};
+use crate::schema::version::Fingerprints;
 
 /// Most types of a document.
 const TYPES_MAX: usize = 4096;
@@ -79,6 +81,7 @@ impl Document {
         }
         self.check_tuples()?;
         self.check_adapted()?;
+        appended::check(self)?;
         for children in [Self::by_value, Self::in_name] {
             let mut marks = vec![Mark::New; count];
             for number in 0..count as u32 {
@@ -251,11 +254,15 @@ impl Document {
                 for root in roots.into_iter().flatten() {
                     self.check_number(root, &name)?;
                 }
-                let wanted = hex(&fingerprint(&canonical(self, method)));
-                if method.fingerprint != wanted {
-                    let seen = &method.fingerprint;
+                let known = Fingerprints::of(self, method);
+                let older = known.older.iter().map(hex).collect();
+                let wanted = (hex(&known.newest), older);
+                let seen = (method.fingerprint.clone(), method.older.clone());
+                if seen != wanted {
                     return Err(wrong(format!(
-                        "{name} has fingerprint {seen}, not {wanted}"
+                        "{name} has {}, not {}",
+                        in_words(&seen),
+                        in_words(&wanted)
                     )));
                 }
             }
@@ -313,13 +320,22 @@ fn is_integer(kind: &Kind) -> bool {
     unsigned || matches!(kind, Kind::I8 | Kind::I16 | Kind::I32 | Kind::I64)
 }
 
-fn wrong(text: String) -> Error {
+fn in_words((newest, older): &(String, Vec<String>)) -> String {
+    let mut text = format!("fingerprint {newest}");
+    if !older.is_empty() {
+        text.push_str(&format!(", older {}", older.join(", ")));
+    }
+    text
+}
+
+pub(super) fn wrong(text: String) -> Error {
     Error::invalid_argument(format!("schema: {text}"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::schema::canonical::{canonical, fingerprint};
     use crate::schema::document::{Field, Method, Service, Type};
 
     fn described(kind: Kind) -> Type {
@@ -344,6 +360,7 @@ mod tests {
             placement: "inline".to_owned(),
             codecs: vec!["rkyv".to_owned()],
             fingerprint: String::new(),
+            older: Vec::new(),
         };
         if document.types.len() == 1 && document.types[0].kind == Kind::String {
             method.fingerprint = hex(&fingerprint(&canonical(&document, &method)));
@@ -402,6 +419,7 @@ mod tests {
                     doc: String::new(),
                     tuple: false,
                     fields: vec![field(offset)],
+                    since: Vec::new(),
                 }),
                 described(Kind::String),
             ]);
@@ -428,6 +446,7 @@ mod tests {
             doc: String::new(),
             tuple: false,
             fields: vec![field],
+            since: Vec::new(),
         })]);
         assert!(refusal(&inside).ends_with("type 0 contains itself"));
     }
@@ -573,6 +592,7 @@ mod tests {
                 doc: String::new(),
                 tuple: false,
                 fields: Vec::new(),
+                since: Vec::new(),
             })
         };
         assert!(refusal(&document(vec![page(0)])).ends_with("type 0 contains itself"));

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use crate::schema::canonical::{canonical, fingerprint, hex, type_name};
 use crate::schema::document::{Document, Field, Kind, Method, Service, Type, Variant};
 use crate::schema::node::{EnumNode, FieldNode, Node, NodeOf, Shape, StructNode};
+use crate::schema::version::Fingerprints;
 
 /// A service as its attribute describes it.
 ///
@@ -117,6 +118,12 @@ impl MethodNode {
         fingerprint(&self.canonical())
     }
 
+    /// The fingerprints of all versions of its messages.
+    pub fn fingerprints(&self) -> Fingerprints {
+        let (document, method) = self.alone();
+        Fingerprints::of(&document, &method)
+    }
+
     /// Itself, and a document of nothing but its types.
     fn alone(&self) -> (Document, Method) {
         let mut types = Types::default();
@@ -193,7 +200,9 @@ impl Types {
         };
         let mut services = mem::take(&mut document.services);
         for method in services.iter_mut().flat_map(|service| &mut service.methods) {
-            method.fingerprint = hex(&fingerprint(&canonical(&document, method)));
+            let known = Fingerprints::of(&document, method);
+            method.fingerprint = hex(&known.newest);
+            method.older = known.older.iter().map(hex).collect();
         }
         document.services = services;
         document
@@ -214,6 +223,7 @@ impl Types {
             placement: node.placement.to_owned(),
             codecs,
             fingerprint: String::new(),
+            older: Vec::new(),
         }
     }
 
@@ -284,6 +294,7 @@ impl Types {
             doc: shape.doc.to_owned(),
             tuple: shape.tuple,
             fields: self.fields(shape.fields),
+            since: shape.since.to_vec(),
         }
     }
 
@@ -304,6 +315,7 @@ impl Types {
                     fields: self.fields(variant.fields),
                 })
                 .collect(),
+            since: shape.since.to_vec(),
         }
     }
 

@@ -68,6 +68,8 @@ impl Document {
             Kind::String | Kind::BoxStr => 1,
             Kind::Vec { .. } | Kind::Box { .. } | Kind::BoxSlice { .. } => 1,
             Kind::Map { .. } | Kind::Set { .. } => 1,
+            // The root is a pointer to it.
+            Kind::Struct { since, .. } if !since.is_empty() => 1,
             _ => 0,
         };
         let mut deepest = Some(0);

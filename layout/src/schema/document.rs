@@ -100,6 +100,10 @@ pub struct Method {
     pub codecs: Vec<String>,
     /// 128 bits over the canonical schema of request, reply and error: 32 digits.
     pub fingerprint: String,
+    /// The same over the schema of each older version that differs, oldest first;
+    /// see [`version`](crate::schema::version).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub older: Vec<String>,
 }
 
 /// An archived type.
@@ -252,6 +256,9 @@ pub enum Kind {
         tuple: bool,
         /// Its fields.
         fields: Vec<Field>,
+        /// If it is extensible, the version in which each field came; else empty.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        since: Vec<u32>,
     },
     /// An enum: a tag byte, then the fields of the variant.
     Enum {
@@ -267,6 +274,9 @@ pub enum Kind {
         doc: String,
         /// Its variants, in the order of declaration.
         variants: Vec<Variant>,
+        /// If it is extensible, the version in which each variant came; else empty.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        since: Vec<u32>,
     },
 }
 

@@ -7,6 +7,7 @@
 //! ```
 
 mod adapter;
+pub mod appended;
 pub mod canonical;
 mod check;
 pub mod collect;
@@ -14,6 +15,7 @@ mod depth;
 pub mod document;
 pub mod node;
 mod variant;
+pub mod version;
 
 pub use canonical::{
     Difference, UNTYPED, canonical, fingerprint, first_difference, hex, type_name,
@@ -21,3 +23,4 @@ pub use canonical::{
 pub use collect::{MethodNode, ServiceNode};
 pub use document::{Document, Field, Kind, Method, Service, Type, Variant};
 pub use node::{Node, Schema};
+pub use version::{Fingerprints, Root};

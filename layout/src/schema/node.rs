@@ -132,6 +132,7 @@ pub enum Shape {
 ///     doc: "What to say.",
 ///     tuple: false,
 ///     fields: &[FieldNode { name: "text", doc: "", offset: 0, node: node::<String> }],
+///     since: &[],
 /// };
 /// assert_eq!(greeting.fields[0].name, "text");
 /// ```
@@ -149,6 +150,8 @@ pub struct StructNode {
     pub tuple: bool,
     /// The fields in the order of declaration.
     pub fields: &'static [FieldNode],
+    /// If it is extensible, the version in which each field came; else empty.
+    pub since: &'static [u32],
 }
 
 /// An enum.
@@ -163,6 +166,7 @@ pub struct StructNode {
 ///     arguments: &[],
 ///     doc: "How a person feels.",
 ///     variants: &[AWAKE],
+///     since: &[],
 /// };
 /// assert_eq!(mood.variants[0].name, "Awake");
 /// ```
@@ -178,6 +182,8 @@ pub struct EnumNode {
     pub doc: &'static str,
     /// The variants in the order of declaration.
     pub variants: &'static [VariantNode],
+    /// If it is extensible, the version in which each variant came; else empty.
+    pub since: &'static [u32],
 }
 
 /// A variant of an enum.
@@ -241,7 +247,9 @@ pub struct FieldNode {
     label = "its layout in an archive is not known",
     note = "a message is made of integers of fixed width, floats, bool, char, String, Duration, \
             Vec, Option, Result, Box, arrays, tuples, NonZero integers, and types marked with \
-            #[outrigger::message]; of maps and sets with #[outrigger(as_vec)] above the field"
+            #[outrigger::message]; of maps and sets with #[outrigger(as_vec)] above the field",
+    note = "a struct marked with #[outrigger::message(extensible)] is the whole of a request, \
+            reply or error, and no part of another message"
 )]
 pub trait Schema: Archive + 'static {
     /// The type's layout.

@@ -321,6 +321,7 @@ macro_rules! message {
                         concat!("", $($text)?),
                         core::mem::offset_of!($archived, $field),
                     ),)*],
+                    since: Vec::new(),
                 }
             }
         }
@@ -345,6 +346,7 @@ macro_rules! message {
                         "",
                         core::mem::offset_of!($archived, $number),
                     ),)*],
+                    since: Vec::new(),
                 }
             }
         }
@@ -371,6 +373,7 @@ macro_rules! message {
                         tuple: false,
                         fields: Vec::new(),
                     },)*],
+                    since: Vec::new(),
                 }
             }
         }
@@ -425,6 +428,7 @@ macro_rules! message {
                     arguments: Vec::new(),
                     doc: $doc.to_owned(),
                     variants,
+                    since: Vec::new(),
                 }
             }
         }

@@ -384,5 +384,6 @@ fn method<Q: Described, A: Described>(builder: &mut Builder, name: &str) -> Meth
         placement: "pool".to_owned(),
         codecs: vec!["rkyv".to_owned()],
         fingerprint: String::new(),
+        older: Vec::new(),
     }
 }

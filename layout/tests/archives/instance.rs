@@ -46,6 +46,7 @@ where
                 builder.field::<Option<Box<T>>>("last", "", offset_of!(Archived<Self>, last)),
                 builder.field::<u64>("total", "", offset_of!(Archived<Self>, total)),
             ],
+            since: Vec::new(),
         }
     }
 }
@@ -65,6 +66,7 @@ impl Described for Unit {
             doc: "A struct without fields.".to_owned(),
             tuple: false,
             fields: Vec::new(),
+            since: Vec::new(),
         }
     }
 }
@@ -106,6 +108,7 @@ impl Described for Signal {
             arguments: Vec::new(),
             doc: String::new(),
             variants,
+            since: Vec::new(),
         }
     }
 }

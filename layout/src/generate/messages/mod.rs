@@ -106,6 +106,7 @@ impl core::error::Error for Unsupported {}
 ///     placement: "inline".to_owned(),
 ///     codecs: vec!["rkyv".to_owned()],
 ///     fingerprint: String::new(),
+///     older: Vec::new(),
 /// };
 /// ping.fingerprint = hex(&fingerprint(&canonical(&document, &ping)));
 /// let service = Service {
@@ -180,6 +181,7 @@ pub fn package(
 /// #             offset: 0,
 /// #             type_number: 0,
 /// #         }],
+/// #         since: Vec::new(),
 /// #     },
 /// # });
 /// // Types: 0 is a string, 1 the struct Greeting { text: String }.
