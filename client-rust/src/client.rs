@@ -9,6 +9,7 @@ use outrigger_layout::{Code, Codec, Error};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::agreement::Agreements;
 use crate::call::Call;
 use crate::connect::{self, Incoming};
 use crate::lock::lock;
@@ -161,6 +162,11 @@ impl Client {
     /// The version of the server's crate, as WELCOME gave it.
     pub fn version(&self) -> &str {
         &self.shared.session.terms.version
+    }
+
+    /// What was agreed with the server upon versions of methods.
+    pub(crate) fn agreements(&self) -> &Agreements {
+        &self.shared.session.agreements
     }
 
     /// The session's epoch: a server instance never gives it twice.

@@ -60,6 +60,7 @@
 
 #![forbid(unsafe_code)]
 
+mod agreement;
 mod belt;
 mod binding;
 mod call;

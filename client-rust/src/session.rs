@@ -15,6 +15,7 @@ use outrigger_layout::slot::{SlotHeader, kind};
 use outrigger_layout::{Code, Error};
 use outrigger_ringbuf::{Policy, RingView, ServerBell, Watch};
 
+use crate::agreement::Agreements;
 use crate::binding::Bindings;
 use crate::control::{Control, Posted};
 use crate::credits::CreditQueue;
@@ -51,6 +52,7 @@ pub(crate) struct Session {
     returns: Returns,
     pub(crate) extents: Extents,
     pub(crate) bindings: Bindings,
+    pub(crate) agreements: Agreements,
     pub(crate) credits: CreditQueue,
     pub(crate) timers: Timers,
     pub(crate) waiting: Waiting,
@@ -83,6 +85,7 @@ impl Session {
             returns: Returns::new(rings.returns),
             extents: Extents::default(),
             bindings: Bindings::default(),
+            agreements: Agreements::default(),
             credits: CreditQueue::default(),
             timers: Timers::default(),
             waiting: Waiting::new(policy),

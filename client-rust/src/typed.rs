@@ -17,10 +17,13 @@ use std::time::{Duration, Instant};
 use outrigger_layout::limits::PAYLOAD_MAX;
 use outrigger_layout::message::Archived;
 use outrigger_layout::message::{Archive, ArchiveMemory, Failure, Message, Writer};
-use outrigger_layout::schema::{MethodNode, first_difference};
-use outrigger_layout::{Code, Error};
+use outrigger_layout::schema::{Fingerprints, MethodNode, first_difference};
+use outrigger_layout::{Code, Codec, Error};
 
+use crate::agreement::is_mismatch;
+use crate::call::Call;
 use crate::client::Client;
+use crate::reply::Reply;
 
 /// A method as generated code knows it: its schema, and its fingerprint, which is
 /// computed once.
@@ -40,7 +43,7 @@ use crate::client::Client;
 /// ```
 pub struct TypedMethod {
     node: fn() -> &'static MethodNode,
-    fingerprint: OnceLock<[u8; 16]>,
+    fingerprints: OnceLock<Fingerprints>,
 }
 
 impl TypedMethod {
@@ -48,7 +51,7 @@ impl TypedMethod {
     pub const fn new(node: fn() -> &'static MethodNode) -> Self {
         Self {
             node,
-            fingerprint: OnceLock::new(),
+            fingerprints: OnceLock::new(),
         }
     }
 
@@ -59,7 +62,13 @@ impl TypedMethod {
 
     /// The fingerprint of its messages.
     pub fn fingerprint(&self) -> [u8; 16] {
-        *self.fingerprint.get_or_init(|| (self.node)().fingerprint())
+        self.fingerprints().newest
+    }
+
+    /// The fingerprints of all versions of its messages.
+    pub fn fingerprints(&self) -> &Fingerprints {
+        self.fingerprints
+            .get_or_init(|| (self.node)().fingerprints())
     }
 }
 
@@ -157,17 +166,32 @@ impl<'a, Q: Message, R: Message, E: Failure> TypedCall<'a, Q, R, E> {
     /// As [`Self::wait`].
     pub fn wait_into(self, memory: &mut ArchiveMemory) -> Result<&Archived<R>, E::Caught> {
         let outcome = self.run(memory);
-        outcome.and_then(|()| R::access(memory)).map_err(E::receive)
+        if let Err(error) = outcome {
+            return Err(E::receive(error));
+        }
+        if let Some(upgraded) = R::upgraded(memory) {
+            *memory = upgraded;
+        }
+        R::access(memory).map_err(E::receive)
     }
 
     fn run(&self, into: &mut ArchiveMemory) -> Result<(), Error> {
         let outcome = with_scratch(|scratch| {
             encode(self.request, scratch)?;
-            let mut call = self.client.call(self.method.name(), &*scratch);
-            if let Some(deadline) = self.deadline {
-                call = call.deadline(deadline);
+            let known = self.method.fingerprints();
+            let begin = self.client.agreements().begin(self.method.name(), known);
+            let outcome = self.attempt(begin, scratch, into);
+            if !is_mismatch(&outcome) || known.older.is_empty() {
+                return outcome;
             }
-            call.typed(self.method.fingerprint()).run(into)
+            for asked in known.asked().filter(|asked| *asked != begin) {
+                let other = self.attempt(asked, scratch, into);
+                if !is_mismatch(&other) {
+                    self.agree(asked);
+                    return other;
+                }
+            }
+            outcome
         });
         match outcome {
             Ok((value, _)) => {
@@ -181,6 +205,50 @@ impl<'a, Q: Message, R: Message, E: Failure> TypedCall<'a, Q, R, E> {
                 None => error,
             }),
         }
+    }
+
+    /// Calls the version that this fingerprint asks for.
+    fn attempt(
+        &self,
+        asked: [u8; 16],
+        request: &[u8],
+        into: &mut ArchiveMemory,
+    ) -> Result<(Option<usize>, Codec), Error> {
+        self.call(request).typed(asked).run(into)
+    }
+
+    fn call<'c>(&self, request: &'c [u8]) -> Call<'c>
+    where
+        'a: 'c,
+    {
+        let call = self.client.call(self.method.name(), request);
+        match self.deadline {
+            Some(deadline) => call.deadline(deadline),
+            None => call,
+        }
+    }
+
+    fn agree(&self, asked: [u8; 16]) {
+        let (name, known) = (self.method.name(), self.method.fingerprints());
+        self.client.agreements().remember(name, known, asked);
+    }
+
+    /// As `run`, awaited; gives the archive.
+    async fn run_async(&self, request: &[u8]) -> Result<Reply, Error> {
+        let known = self.method.fingerprints();
+        let begin = self.client.agreements().begin(self.method.name(), known);
+        let outcome = self.call(request).typed(begin).await;
+        if !is_mismatch(&outcome) || known.older.is_empty() {
+            return outcome;
+        }
+        for asked in known.asked().filter(|asked| *asked != begin) {
+            let other = self.call(request).typed(asked).await;
+            if !is_mismatch(&other) {
+                self.agree(asked);
+                return other;
+            }
+        }
+        outcome
     }
 
     /// The server's description of the method, if the failure is about it.
@@ -255,14 +323,11 @@ impl<'a, Q: Message, R: Message, E: Failure> IntoFuture for TypedCall<'a, Q, R, 
             ..
         } = self;
         Box::pin(async move {
-            let this = TypedCall::<Q, R, E>::new(client, method, request);
+            let mut this = TypedCall::<Q, R, E>::new(client, method, request);
+            this.deadline = deadline;
             let mut scratch = Vec::new();
             encode(request, &mut scratch).map_err(E::receive)?;
-            let mut call = client.call(method.name(), &scratch);
-            if let Some(deadline) = deadline {
-                call = call.deadline(deadline);
-            }
-            match call.typed(method.fingerprint()).await {
+            match this.run_async(&scratch).await {
                 Ok(reply) => {
                     let mut archive = ArchiveMemory::new();
                     archive.extend_from_slice(reply.bytes());

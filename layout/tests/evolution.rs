@@ -253,6 +253,46 @@ fn two_versions_fit_in_both_directions_and_two_branches_do_not() {
     }
 }
 
+/// Why an older version in common is not enough.
+#[test]
+fn two_branches_of_one_size_are_told_apart_by_what_the_client_asks_for_only() {
+    mod counting {
+        #[outrigger::message(extensible)]
+        #[derive(Debug)]
+        pub struct Visit {
+            pub name: String,
+            #[outrigger(since = 2)]
+            pub guests: Option<u32>,
+        }
+    }
+    mod weighing {
+        #[outrigger::message(extensible)]
+        #[derive(Debug)]
+        pub struct Visit {
+            pub name: String,
+            #[outrigger(since = 2)]
+            pub weight: Option<f32>,
+        }
+    }
+    let visit = weighing::Visit {
+        name: "Ada".to_owned(),
+        weight: Some(1.0),
+    };
+    let misread: counting::Visit = read(&visit).unwrap();
+    assert_eq!(
+        (misread.name, misread.guests),
+        (visit.name, Some(0x3f80_0000))
+    );
+    let server = method::<counting::Visit, ()>().fingerprints();
+    let client = method::<weighing::Visit, ()>().fingerprints();
+    assert_eq!(server.older, client.older, "both were appended to this one");
+    assert!(
+        server.accepts(&client.older[0]),
+        "a client that is no newer"
+    );
+    assert!(!client.asked().any(|asked| server.accepts(&asked)));
+}
+
 #[test]
 fn a_change_of_what_was_appended_is_another_message() {
     mod changed {

@@ -134,6 +134,43 @@ impl Builder {
         self
     }
 
+    /// Serves another version of a service beside the one registered by
+    /// [`Builder::service`]: see
+    /// [`Registry::register_service_beside`](crate::Registry::register_service_beside).
+    /// An error is reported by [`Builder::bind`].
+    ///
+    /// ```
+    /// use outrigger_server::{Error, Server};
+    /// # #[outrigger::message] pub struct Greeting { pub text: String }
+    /// # mod old {
+    /// #     #[outrigger::service]
+    /// #     pub trait Greeter {
+    /// #         fn greet(&self) -> Result<(), outrigger_server::Error>;
+    /// #     }
+    /// # }
+    /// # #[outrigger::service]
+    /// # pub trait Greeter {
+    /// #     fn greet(&self) -> Result<Greeting, Error>;
+    /// # }
+    /// # struct Polite;
+    /// # impl old::Greeter for Polite {
+    /// #     fn greet(&self) -> Result<(), Error> { Ok(()) }
+    /// # }
+    /// # impl Greeter for Polite {
+    /// #     fn greet(&self) -> Result<Greeting, Error> { Ok(Greeting { text: String::new() }) }
+    /// # }
+    /// let builder = Server::builder()
+    ///     .service(GreeterServer::new(Polite))
+    ///     .service_beside(old::GreeterServer::new(Polite));
+    /// assert!(builder.registry().list().contains(&"greeter.greet".to_owned()));
+    /// ```
+    pub fn service_beside(mut self, service: impl Service) -> Self {
+        if let Err(error) = self.registry.register_service_beside(service) {
+            self.failed.get_or_insert(error);
+        }
+        self
+    }
+
     /// How pollers wait for requests; the default is [`Policy::Hybrid`].
     pub fn wait(mut self, policy: Policy) -> Self {
         self.wait = policy;

@@ -146,6 +146,14 @@ pub trait Handler: Send + Sync + 'static {
         UNTYPED
     }
 
+    /// Whether it answers a client that asks for the method with this fingerprint,
+    /// which is never [`UNTYPED`]. Generated handlers also take what
+    /// [`Fingerprints::accepts`](outrigger_layout::schema::Fingerprints::accepts) says:
+    /// older clients, and newer ones that know this version.
+    fn accepts(&self, asked: &[u8; 16]) -> bool {
+        *asked == self.fingerprint()
+    }
+
     /// The codecs that requests may use; another is SERIALIZATION, and the
     /// handler is not called. The reply has the codec of the request. Asked when a
     /// session first finds the handler.
@@ -302,6 +310,10 @@ impl<H: Handler> Handler for OnPool<H> {
 
     fn fingerprint(&self) -> [u8; 16] {
         self.handler.fingerprint()
+    }
+
+    fn accepts(&self, asked: &[u8; 16]) -> bool {
+        self.handler.accepts(asked)
     }
 
     fn placement(&self) -> Placement {

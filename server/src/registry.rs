@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use outrigger_layout::limits::METHOD_NAME_MAX;
-use outrigger_layout::schema::Document;
+use outrigger_layout::schema::{Document, UNTYPED};
 use outrigger_layout::{Code, Error};
 use outrigger_ringbuf::sync::{AtomicU64, Ordering};
 
@@ -31,9 +31,35 @@ pub(crate) const RESERVED_PREFIX: &str = "outrigger.";
 /// ```
 #[derive(Default)]
 pub struct Registry {
-    handlers: RwLock<BTreeMap<String, Arc<dyn Handler>>>,
+    handlers: RwLock<Handlers>,
     /// Counts changes, so that a cached look-up can be trusted without a lock.
     generation: AtomicU64,
+}
+
+type Handlers = BTreeMap<String, Versions>;
+
+/// What is registered under one name.
+#[derive(Clone, Default)]
+struct Versions {
+    /// What answers calls without a fingerprint, and is asked first.
+    main: Option<Arc<dyn Handler>>,
+    /// What answers calls that only it takes, with its own fingerprint.
+    beside: Vec<([u8; 16], Arc<dyn Handler>)>,
+}
+
+impl Versions {
+    /// The handler for what a client asks for: the one that has this very fingerprint,
+    /// else one that accepts it, else any, which then says what it is.
+    fn pick(self, asked: &[u8; 16]) -> Option<Arc<dyn Handler>> {
+        if *asked == UNTYPED || self.beside.is_empty() {
+            return self.main;
+        }
+        let beside = self.beside.into_iter().map(|(_, handler)| handler);
+        let all: Vec<_> = self.main.into_iter().chain(beside).collect();
+        let exact = all.iter().find(|handler| handler.fingerprint() == *asked);
+        let fits = || all.iter().find(|handler| handler.accepts(asked));
+        exact.or_else(fits).or(all.first()).cloned()
+    }
 }
 
 /// Checks a method name: 1 to 255 bytes.
@@ -86,6 +112,70 @@ impl Registry {
         Ok(replaced)
     }
 
+    /// Registers every method of another version of a service, beside the methods of
+    /// those names; returns how many replaced one of the same messages that was beside
+    /// them before. A client gets the version whose fingerprint it asks for. Calls
+    /// without a fingerprint, the schema, and methods that did not change stay with
+    /// what was registered by [`Registry::register_service`], before or after.
+    ///
+    /// It is for a change that older clients cannot follow: both versions are served
+    /// until the last of these is gone.
+    ///
+    /// ```
+    /// use outrigger_server::{Error, Registry};
+    /// # #[outrigger::message] pub struct Greeting { pub text: String }
+    /// # mod old {
+    /// #     #[outrigger::service]
+    /// #     pub trait Greeter {
+    /// #         fn greet(&self) -> Result<(), outrigger_server::Error>;
+    /// #     }
+    /// # }
+    /// # #[outrigger::service]
+    /// # pub trait Greeter {
+    /// #     fn greet(&self) -> Result<Greeting, Error>;
+    /// # }
+    /// # struct Polite;
+    /// # impl old::Greeter for Polite {
+    /// #     fn greet(&self) -> Result<(), Error> { Ok(()) }
+    /// # }
+    /// # impl Greeter for Polite {
+    /// #     fn greet(&self) -> Result<Greeting, Error> { Ok(Greeting { text: String::new() }) }
+    /// # }
+    /// let registry = Registry::default();
+    /// registry.register_service(GreeterServer::new(Polite))?;
+    /// registry.register_service_beside(old::GreeterServer::new(Polite))?;
+    /// assert_eq!(registry.list(), ["greeter.greet"]);
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Registry::register`], and INVALID_ARGUMENT for a method without a
+    /// fingerprint; the methods before the wrong one are registered.
+    pub fn register_service_beside(&self, service: impl Service) -> Result<usize, Error> {
+        let mut replaced = 0;
+        for handler in service.handlers() {
+            let name = handler.method().map_or("", |method| method.name);
+            let fingerprint = handler.fingerprint();
+            if name.starts_with(RESERVED_PREFIX) {
+                return Err(reserved(name));
+            }
+            check_name(name)?;
+            if fingerprint == UNTYPED {
+                let text = format!("method {name} beside another (it has no fingerprint)");
+                return Err(Error::invalid_argument(text));
+            }
+            let former = self.write(|handlers| {
+                let beside = &mut handlers.entry(name.to_owned()).or_default().beside;
+                let same = beside.iter().position(|(other, _)| *other == fingerprint);
+                let former = same.map(|index| beside.remove(index));
+                beside.push((fingerprint, handler));
+                former
+            });
+            replaced += usize::from(former.is_some());
+        }
+        Ok(replaced)
+    }
+
     /// The schema of all typed methods that are registered now.
     ///
     /// ```
@@ -105,12 +195,15 @@ impl Registry {
     /// ```
     pub fn schema(&self) -> Document {
         let handlers = self.handlers.read().unwrap_or_else(PoisonError::into_inner);
-        let handlers = handlers.values().cloned().collect::<Vec<_>>();
+        let handlers = handlers
+            .values()
+            .filter_map(|versions| versions.main.clone());
+        let handlers = handlers.collect::<Vec<_>>();
         Document::of(handlers.iter().filter_map(|handler| handler.method()))
     }
 
-    /// Removes the handler of `name`; returns false if there was none. The
-    /// server's own methods cannot be removed.
+    /// Removes the handler of `name`, and what is beside it; returns false if there was
+    /// none. The server's own methods cannot be removed.
     pub fn unregister(&self, name: &str) -> bool {
         if name.starts_with(RESERVED_PREFIX) {
             return false;
@@ -140,17 +233,25 @@ impl Registry {
     /// Registers without the check of the reserved prefix.
     pub(crate) fn insert(&self, name: &str, handler: Arc<dyn Handler>) -> Result<bool, Error> {
         check_name(name)?;
-        let replaced = self.write(|handlers| handlers.insert(name.to_owned(), handler));
+        let replaced = self.write(|handlers| {
+            let versions = handlers.entry(name.to_owned()).or_default();
+            versions.main.replace(handler)
+        });
         Ok(replaced.is_some())
     }
 
     /// The handler registered under `name` now.
     pub(crate) fn find(&self, name: &str) -> Option<Arc<dyn Handler>> {
-        self.handlers
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(name)
-            .cloned()
+        self.find_for(name, &UNTYPED)
+    }
+
+    /// The handler under `name` for a client that asks for this fingerprint; it may
+    /// not accept it.
+    pub(crate) fn find_for(&self, name: &str, asked: &[u8; 16]) -> Option<Arc<dyn Handler>> {
+        let handlers = self.handlers.read().unwrap_or_else(PoisonError::into_inner);
+        let versions = handlers.get(name).cloned();
+        drop(handlers); // the handlers are asked outside the lock
+        versions?.pick(asked)
     }
 
     /// Changes with every change of the registry.
@@ -162,7 +263,7 @@ impl Registry {
 
     /// Changes the map. What `change` returns is dropped by the caller, outside
     /// the lock: dropping a handler is user code.
-    fn write<T>(&self, change: impl FnOnce(&mut BTreeMap<String, Arc<dyn Handler>>) -> T) -> T {
+    fn write<T>(&self, change: impl FnOnce(&mut Handlers) -> T) -> T {
         let mut handlers = self
             .handlers
             .write()

@@ -17,7 +17,7 @@ use core::pin::Pin;
 use std::sync::Arc;
 
 use outrigger_layout::message::{Failure, Message, Writer};
-use outrigger_layout::schema::MethodNode;
+use outrigger_layout::schema::{Fingerprints, MethodNode};
 use outrigger_layout::{Codec, Error};
 use rkyv::Archived;
 use rkyv::util::AlignedVec;
@@ -45,7 +45,7 @@ pub type MethodFuture<'a, R, E> = Pin<Box<dyn Future<Output = Result<R, E>> + Se
 /// A method of the service `T` with request `Q`, reply `R` and error `E`.
 struct Typed<T, Q, R, E, F> {
     method: &'static MethodNode,
-    fingerprint: [u8; 16],
+    fingerprints: Fingerprints,
     service: Arc<T>,
     function: F,
     json: Option<Json<Q, R>>,
@@ -152,7 +152,7 @@ impl<T, Q, R, E, F> Typed<T, Q, R, E, F> {
     fn new(method: &'static MethodNode, service: Arc<T>, function: F) -> Self {
         Self {
             method,
-            fingerprint: method.fingerprint(),
+            fingerprints: method.fingerprints(),
             service,
             function,
             json: None,
@@ -233,7 +233,8 @@ where
     F: for<'a> Fn(&'a T, &'a Context<'a>, &'a Archived<Q>) -> Result<R, E>,
 {
     fn answer(&self, context: &Context<'_>, archive: &[u8]) -> Result<R, Error> {
-        let request = Q::access(archive)?;
+        let upgraded = Q::upgraded(archive);
+        let request = Q::access(upgraded.as_deref().unwrap_or(archive))?;
         let answer = (self.0.function)(&self.0.service, context, request);
         answer.map_err(Failure::into_error)
     }
@@ -286,7 +287,11 @@ where
     }
 
     fn fingerprint(&self) -> [u8; 16] {
-        self.0.fingerprint
+        self.0.fingerprints.newest
+    }
+
+    fn accepts(&self, asked: &[u8; 16]) -> bool {
+        self.0.fingerprints.accepts(asked)
     }
 
     fn codecs(&self) -> &[Codec] {
@@ -303,7 +308,8 @@ where
     F: for<'a> Fn(&'a T, &'a Context<'a>, &'a Archived<Q>) -> MethodFuture<'a, R, E> + Send + Sync,
 {
     async fn answer(&self, context: Context<'_>, archive: &[u8]) -> Result<R, Error> {
-        let request = Q::access(archive)?;
+        let upgraded = Q::upgraded(archive);
+        let request = Q::access(upgraded.as_deref().unwrap_or(archive))?;
         let answer = (self.0.function)(&self.0.service, &context, request).await;
         answer.map_err(Failure::into_error)
     }
@@ -357,7 +363,11 @@ where
     }
 
     fn fingerprint(&self) -> [u8; 16] {
-        self.0.fingerprint
+        self.0.fingerprints.newest
+    }
+
+    fn accepts(&self, asked: &[u8; 16]) -> bool {
+        self.0.fingerprints.accepts(asked)
     }
 
     fn codecs(&self) -> &[Codec] {

@@ -15,7 +15,7 @@ use crate::registry::{Registry, check_name};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Bound {
     pub(crate) name: Arc<str>,
-    /// [`UNTYPED`], or the fingerprint that the handler must have.
+    /// [`UNTYPED`], or the fingerprint that the handler must accept.
     pub(crate) fingerprint: [u8; 16],
 }
 
@@ -51,7 +51,7 @@ impl Bindings {
         let name = core::str::from_utf8(name).map_err(|_| Error::invalid_utf8("method name"))?;
         check_name(name)?;
         let BindBody { fingerprint } = bytemuck::pod_read_unaligned(fingerprint);
-        if let Some(handler) = registry.find(name) {
+        if let Some(handler) = registry.find_for(name, &fingerprint) {
             check_fingerprint(name, fingerprint, &*handler)?;
         }
         let method = self.id_of(name, fingerprint)?;
@@ -98,7 +98,7 @@ pub(crate) fn check_fingerprint(
     bound: [u8; 16],
     handler: &dyn Handler,
 ) -> Result<(), Error> {
-    if bound == UNTYPED || bound == handler.fingerprint() {
+    if bound == UNTYPED || handler.accepts(&bound) {
         return Ok(());
     }
     let text = match handler.method() {

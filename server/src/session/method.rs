@@ -55,7 +55,8 @@ impl Method {
     /// The generation was read before: a change meanwhile is seen at the next call.
     #[cold]
     fn look_up(&mut self, registry: &Registry, generation: u64) {
-        let replaced = core::mem::replace(&mut self.handler, registry.find(&self.name));
+        let found = registry.find_for(&self.name, &self.fingerprint);
+        let replaced = core::mem::replace(&mut self.handler, found);
         // The last reference, perhaps: dropping it is user code and may panic.
         let _ = caught(|| {
             drop(replaced);

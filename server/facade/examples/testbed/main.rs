@@ -3,13 +3,15 @@
 
 use core::time::Duration;
 use std::process::ExitCode;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex, Weak};
 
+use outrigger::server::Registry;
 use outrigger::{Code, Context, Error, Handler, Placement, Reply, Request, Server, handler};
 use outrigger_ringbuf::sync::{AtomicU64, Ordering};
 use serde::{Deserialize, Serialize};
 
 mod counting;
+mod diaries;
 mod kitchen;
 mod timers;
 mod words;
@@ -19,7 +21,9 @@ static SUMS: AtomicU64 = AtomicU64::new(0);
 
 fn main() -> ExitCode {
     let state = Mutex::new(0_u64);
-    Server::builder()
+    let builder = Server::builder();
+    let registry = Arc::downgrade(&builder.registry());
+    builder
         .service(kitchen::KitchensServer::new(kitchen::Cook))
         .service(timers::TimersServer::new(timers::Talking::default()))
         .service(words::DictionaryServer::new(words::Book))
@@ -47,6 +51,10 @@ fn main() -> ExitCode {
             handler::json(|_, ()| Ok::<_, Error>(sums())),
         )
         .handler("test.context", handler::json(context))
+        .handler(
+            "test.diaries",
+            handler::bytes(move |_, version| diaries(&registry, version)),
+        )
         .handler("test.process", handler::json(|_, ()| process()))
         .cli()
 }
@@ -91,6 +99,15 @@ fn until_cancelled(context: &Context<'_>, _: &[u8]) -> Result<Vec<u8>, Error> {
         std::thread::sleep(Duration::from_millis(1));
     }
     Err(Error::handler("nobody cancelled"))
+}
+
+/// Serves the version of the service `diaries` that the payload names.
+fn diaries(registry: &Weak<Registry>, version: &[u8]) -> Result<Vec<u8>, Error> {
+    let registry = registry
+        .upgrade()
+        .ok_or_else(|| Error::handler("no registry"))?;
+    diaries::serve(&registry, text(version)?)?;
+    Ok(Vec::new())
 }
 
 /// Adds to its own state; `break` panics while it is locked.
