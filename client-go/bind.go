@@ -22,6 +22,8 @@ import (
 // a lock.
 type methodTable struct {
 	known atomic.Pointer[map[methodKey]*method]
+	// agreed holds what to ask for in place of a newest fingerprint; see version.go.
+	agreed atomic.Pointer[map[methodKey][16]byte]
 
 	mu sync.Mutex
 	// pending holds the methods that are being bound, by the token of their BIND.

@@ -22,6 +22,10 @@ type Method struct {
 	Fingerprint [16]byte
 	// Schema is the canonical description of request, reply and error.
 	Schema string
+	// Older is what a server with an older version of the messages is asked for,
+	// newest first: a digest of that version's fingerprint, which says that this
+	// side has appended to it.
+	Older [][16]byte
 }
 
 // Caller is what a generated client calls through. *Conn is one.
@@ -55,26 +59,30 @@ func InvalidReply(method *Method, archive Archive, cause error) error {
 // Invoke calls a typed method; see Caller. It allocates nothing once the method
 // was called before, if the request is reused and the archive released.
 //
+// A server whose method is an older version of this one is found out at the first
+// call, and remembered.
+//
 // Errors: those of Call; ErrVersionMismatch if the server's method has other
 // messages, with both sides' types and the first difference in its text;
 // ErrInvalidArgument for a request that cannot be encoded.
 func (c *Conn) Invoke(
 	ctx context.Context, method *Method, request rkyv.Encodable,
 ) (Archive, error) {
-	archive, err := c.invokeTyped(ctx, method, request)
+	begin := c.methods.begin(method)
+	archive, err := c.invokeTyped(ctx, methodKey{method.Name, begin}, request)
 	if err != nil && isMismatch(err) {
-		err = c.explain(ctx, method, err)
+		return c.invokeOther(ctx, method, request, begin, err)
 	}
 	return archive, err
 }
 
 func (c *Conn) invokeTyped(
-	ctx context.Context, method *Method, request rkyv.Encodable,
+	ctx context.Context, key methodKey, request rkyv.Encodable,
 ) (Archive, error) {
 	if err := ctx.Err(); err != nil {
 		return Archive{}, expired(err)
 	}
-	r, err := c.seat(ctx, methodKey{method.Name, method.Fingerprint})
+	r, err := c.seat(ctx, key)
 	if err != nil {
 		return Archive{}, err
 	}

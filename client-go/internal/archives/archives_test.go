@@ -98,23 +98,23 @@ func TestEveryGoldenArchiveLoadsAndEncodesToTheSameBytes(t *testing.T) {
 		}
 		seen[v.Type]++
 		value := kinds[v.Type].load(view)
-		into := aligned(len(v.archive))
+		into := aligned(len(v.again))
 		for i := range into {
 			into[i] = 0xa5 // what a former message left
 		}
 		encoder.Reset(into)
 		value.EncodeArchive(&encoder)
 		n, err := encoder.Finish()
-		if err != nil || !bytes.Equal(into[:n], v.archive) {
-			t.Errorf("%s %s: %v\n got %x\nwant %x", v.Type, v.Name, err, into[:n], v.archive)
+		if err != nil || !bytes.Equal(into[:n], v.again) {
+			t.Errorf("%s %s: %v\n got %x\nwant %x", v.Type, v.Name, err, into[:n], v.again)
 		}
-		short := into[:max(len(v.archive)-1, 0)]
+		short := into[:max(len(v.again)-1, 0)]
 		encoder.Reset(short)
 		value.EncodeArchive(&encoder)
 		var full *rkyv.FullError
-		if _, err := encoder.Finish(); len(v.archive) > 0 &&
-			(!errors.As(err, &full) || full.Needed != len(v.archive)) {
-			t.Errorf("%s %s: %v, want %d bytes needed", v.Type, v.Name, err, len(v.archive))
+		if _, err := encoder.Finish(); len(v.again) > 0 &&
+			(!errors.As(err, &full) || full.Needed != len(v.again)) {
+			t.Errorf("%s %s: %v, want %d bytes needed", v.Type, v.Name, err, len(v.again))
 		}
 	}
 	for name := range kinds {

@@ -1926,6 +1926,244 @@ func (c *Client) Signal(ctx context.Context, request Signal) (UnitView, error) {
 	return reply, nil
 }
 
+var methodVisit = outrigger.Method{
+	Name: "kitchen.visit",
+	Fingerprint: [16]byte{
+		0x0b, 0xfa, 0xfa, 0x8d, 0xd4, 0xf2, 0x64, 0x97,
+		0x24, 0x20, 0x60, 0xea, 0x01, 0xf8, 0xd4, 0x56,
+	},
+	Schema: `outrigger schema 1
+rkyv 0.8 little_endian aligned pointer_width_32
+request 0 Visit1
+reply 4 Mood1
+error -
+type 0 struct Visit1 extensible size 28 align 4
+  field name offset 0 type 1 String
+  field rooms offset 8 type 2 Vec<u64>
+  field mood offset 16 type 4 Mood1
+  field quiet offset 24 type 6 bool
+type 1 string size 8 align 4
+type 2 vec of 3 size 8 align 4
+type 3 u64 size 8 align 8
+type 4 enum Mood1 extensible size 8 align 4
+  variant Calm tag 0
+  variant Busy tag 1
+    field 0 offset 4 type 5 Box<String>
+type 5 box of 1 size 4 align 4
+type 6 bool size 1 align 1
+`,
+}
+
+// Visit calls kitchen.visit.
+//
+// The reply must be released.
+func (c *Client) Visit(ctx context.Context, request *Visit1) (Mood1View, error) {
+	archive, err := c.caller.Invoke(ctx, &methodVisit, request)
+	if err != nil {
+		return Mood1View{}, err
+	}
+	reply, err := ParseMood1(archive.Bytes())
+	if err != nil {
+		return Mood1View{}, outrigger.InvalidReply(&methodVisit, archive, err)
+	}
+	reply.archive = archive
+	return reply, nil
+}
+
+var methodVisitAgain = outrigger.Method{
+	Name: "kitchen.visit_again",
+	Fingerprint: [16]byte{
+		0xa5, 0xc7, 0xcf, 0x9c, 0x54, 0xa3, 0xd1, 0xf7,
+		0x8a, 0x00, 0x7f, 0x71, 0x6b, 0x94, 0xa4, 0xa4,
+	},
+	Schema: `outrigger schema 1
+rkyv 0.8 little_endian aligned pointer_width_32
+request 0 Visit2
+reply 0 Visit2
+error -
+type 0 struct Visit2 extensible size 40 align 4
+  field name offset 0 type 1 String
+  field rooms offset 8 type 2 Vec<u64>
+  field mood offset 16 type 4 Mood2
+  field quiet offset 24 type 9 bool
+  field late offset 25 type 10 Option<bool>
+  field guests offset 28 type 11 Option<Vec<String>>
+type 1 string size 8 align 4
+type 2 vec of 3 size 8 align 4
+type 3 u64 size 8 align 8
+type 4 enum Mood2 extensible size 8 align 4
+  variant Calm tag 0
+  variant Busy tag 1
+    field 0 offset 4 type 5 Box<String>
+  variant Asleep tag 2
+  variant Away tag 3
+    field 0 offset 4 type 6 Box<Vec<u8>>
+type 5 box of 1 size 4 align 4
+type 6 box of 7 size 4 align 4
+type 7 vec of 8 size 8 align 4
+type 8 u8 size 1 align 1
+type 9 bool size 1 align 1
+type 10 option of 9 size 2 align 1
+type 11 option of 12 size 12 align 4
+type 12 vec of 1 size 8 align 4
+`,
+	Older: [][16]byte{
+		{
+			0x03, 0xc3, 0x18, 0x9d, 0x19, 0x55, 0x88, 0xdc,
+			0xc9, 0x14, 0x42, 0xc8, 0x7d, 0xa4, 0x11, 0xf4,
+		},
+	},
+}
+
+// VisitAgain calls kitchen.visit_again.
+//
+// The reply must be released.
+func (c *Client) VisitAgain(ctx context.Context, request *Visit2) (Visit2View, error) {
+	archive, err := c.caller.Invoke(ctx, &methodVisitAgain, request)
+	if err != nil {
+		return Visit2View{}, err
+	}
+	reply, err := ParseVisit2(archive.Bytes())
+	if err != nil {
+		return Visit2View{}, outrigger.InvalidReply(&methodVisitAgain, archive, err)
+	}
+	reply.archive = archive
+	return reply, nil
+}
+
+var methodVisitAtLast = outrigger.Method{
+	Name: "kitchen.visit_at_last",
+	Fingerprint: [16]byte{
+		0x7a, 0x3d, 0xc3, 0xcb, 0x96, 0xe5, 0x67, 0xd5,
+		0x9f, 0x36, 0xef, 0x25, 0xfd, 0xd7, 0x3f, 0x69,
+	},
+	Schema: `outrigger schema 1
+rkyv 0.8 little_endian aligned pointer_width_32
+request 0 Visit3
+reply 15 Wide2
+error -
+type 0 struct Visit3 extensible size 48 align 4
+  field name offset 0 type 1 String
+  field rooms offset 8 type 2 Vec<u64>
+  field mood offset 16 type 4 Mood2
+  field quiet offset 24 type 9 bool
+  field late offset 25 type 10 Option<bool>
+  field guests offset 28 type 11 Option<Vec<String>>
+  field count offset 40 type 13 Option<Box<u64>>
+type 1 string size 8 align 4
+type 2 vec of 3 size 8 align 4
+type 3 u64 size 8 align 8
+type 4 enum Mood2 extensible size 8 align 4
+  variant Calm tag 0
+  variant Busy tag 1
+    field 0 offset 4 type 5 Box<String>
+  variant Asleep tag 2
+  variant Away tag 3
+    field 0 offset 4 type 6 Box<Vec<u8>>
+type 5 box of 1 size 4 align 4
+type 6 box of 7 size 4 align 4
+type 7 vec of 8 size 8 align 4
+type 8 u8 size 1 align 1
+type 9 bool size 1 align 1
+type 10 option of 9 size 2 align 1
+type 11 option of 12 size 12 align 4
+type 12 vec of 1 size 8 align 4
+type 13 option of 14 size 8 align 4
+type 14 box of 3 size 4 align 4
+type 15 struct Wide2 extensible size 40 align 8
+  field key offset 0 type 3 u64
+  field flag offset 8 type 9 bool
+  field letter offset 12 type 16 Option<char>
+  field other offset 24 type 18 Option<u64>
+type 16 option of 17 size 8 align 4
+type 17 char size 4 align 4
+type 18 option of 3 size 16 align 8
+`,
+	Older: [][16]byte{
+		{
+			0x69, 0xe8, 0xdb, 0x2f, 0x3f, 0x29, 0x30, 0x6b,
+			0x61, 0x58, 0xbd, 0x66, 0x74, 0x39, 0x81, 0x5a,
+		},
+		{
+			0xa2, 0x2f, 0x57, 0x82, 0x21, 0x49, 0xa8, 0x42,
+			0x12, 0x07, 0x66, 0xf9, 0x13, 0xbf, 0x58, 0xcd,
+		},
+		{
+			0xe4, 0xb0, 0x29, 0xcb, 0xa7, 0x85, 0x3b, 0x3a,
+			0xa0, 0x0c, 0x6d, 0x32, 0x99, 0x67, 0xa5, 0x58,
+		},
+	},
+}
+
+// VisitAtLast calls kitchen.visit_at_last.
+//
+// The reply must be released.
+func (c *Client) VisitAtLast(ctx context.Context, request *Visit3) (Wide2View, error) {
+	archive, err := c.caller.Invoke(ctx, &methodVisitAtLast, request)
+	if err != nil {
+		return Wide2View{}, err
+	}
+	reply, err := ParseWide2(archive.Bytes())
+	if err != nil {
+		return Wide2View{}, outrigger.InvalidReply(&methodVisitAtLast, archive, err)
+	}
+	reply.archive = archive
+	return reply, nil
+}
+
+var methodAsk = outrigger.Method{
+	Name: "kitchen.ask",
+	Fingerprint: [16]byte{
+		0x0f, 0x0f, 0x75, 0x43, 0x07, 0x9f, 0x3c, 0x1a,
+		0x8e, 0x80, 0x1e, 0x2c, 0x42, 0xec, 0x8b, 0xff,
+	},
+	Schema: `outrigger schema 1
+rkyv 0.8 little_endian aligned pointer_width_32
+request 0 Wide1
+reply 3 Mood2
+error -
+type 0 struct Wide1 extensible size 16 align 8
+  field key offset 0 type 1 u64
+  field flag offset 8 type 2 bool
+type 1 u64 size 8 align 8
+type 2 bool size 1 align 1
+type 3 enum Mood2 extensible size 8 align 4
+  variant Calm tag 0
+  variant Busy tag 1
+    field 0 offset 4 type 4 Box<String>
+  variant Asleep tag 2
+  variant Away tag 3
+    field 0 offset 4 type 6 Box<Vec<u8>>
+type 4 box of 5 size 4 align 4
+type 5 string size 8 align 4
+type 6 box of 7 size 4 align 4
+type 7 vec of 8 size 8 align 4
+type 8 u8 size 1 align 1
+`,
+	Older: [][16]byte{
+		{
+			0x2e, 0x92, 0xf1, 0xe7, 0x2a, 0x75, 0xd9, 0xd8,
+			0x0d, 0x75, 0xd5, 0x55, 0x55, 0xd2, 0xe4, 0x7a,
+		},
+	},
+}
+
+// Ask calls kitchen.ask.
+//
+// The reply must be released.
+func (c *Client) Ask(ctx context.Context, request *Wide1) (Mood2View, error) {
+	archive, err := c.caller.Invoke(ctx, &methodAsk, request)
+	if err != nil {
+		return Mood2View{}, err
+	}
+	reply, err := ParseMood2(archive.Bytes())
+	if err != nil {
+		return Mood2View{}, outrigger.InvalidReply(&methodAsk, archive, err)
+	}
+	reply.archive = archive
+	return reply, nil
+}
+
 // BuildCook is Cook with a request that build writes in place. If that does not
 // fit in a slot, build runs once more, and must then write the same.
 func (c *Client) BuildCook(
@@ -2428,4 +2666,116 @@ func (build buildingSignal) EncodeArchive(e *rkyv.Encoder) {
 		return
 	}
 	build(BuildSignal(e))
+}
+
+// BuildVisit is Visit with a request that build writes in place. If that does not
+// fit in a slot, build runs once more, and must then write the same.
+func (c *Client) BuildVisit(
+	ctx context.Context, build func(Visit1Builder),
+) (Mood1View, error) {
+	archive, err := c.caller.Invoke(ctx, &methodVisit, buildingVisit(build))
+	if err != nil {
+		return Mood1View{}, err
+	}
+	reply, err := ParseMood1(archive.Bytes())
+	if err != nil {
+		return Mood1View{}, outrigger.InvalidReply(&methodVisit, archive, err)
+	}
+	reply.archive = archive
+	return reply, nil
+}
+
+// buildingVisit is a request of Visit that is yet to be written.
+type buildingVisit func(Visit1Builder)
+
+func (build buildingVisit) EncodeArchive(e *rkyv.Encoder) {
+	if build == nil {
+		e.FailNil("Visit1")
+		return
+	}
+	build(BuildVisit1(e))
+}
+
+// BuildVisitAgain is VisitAgain with a request that build writes in place. If that does not
+// fit in a slot, build runs once more, and must then write the same.
+func (c *Client) BuildVisitAgain(
+	ctx context.Context, build func(Visit2Builder),
+) (Visit2View, error) {
+	archive, err := c.caller.Invoke(ctx, &methodVisitAgain, buildingVisitAgain(build))
+	if err != nil {
+		return Visit2View{}, err
+	}
+	reply, err := ParseVisit2(archive.Bytes())
+	if err != nil {
+		return Visit2View{}, outrigger.InvalidReply(&methodVisitAgain, archive, err)
+	}
+	reply.archive = archive
+	return reply, nil
+}
+
+// buildingVisitAgain is a request of VisitAgain that is yet to be written.
+type buildingVisitAgain func(Visit2Builder)
+
+func (build buildingVisitAgain) EncodeArchive(e *rkyv.Encoder) {
+	if build == nil {
+		e.FailNil("Visit2")
+		return
+	}
+	build(BuildVisit2(e))
+}
+
+// BuildVisitAtLast is VisitAtLast with a request that build writes in place. If that does not
+// fit in a slot, build runs once more, and must then write the same.
+func (c *Client) BuildVisitAtLast(
+	ctx context.Context, build func(Visit3Builder),
+) (Wide2View, error) {
+	archive, err := c.caller.Invoke(ctx, &methodVisitAtLast, buildingVisitAtLast(build))
+	if err != nil {
+		return Wide2View{}, err
+	}
+	reply, err := ParseWide2(archive.Bytes())
+	if err != nil {
+		return Wide2View{}, outrigger.InvalidReply(&methodVisitAtLast, archive, err)
+	}
+	reply.archive = archive
+	return reply, nil
+}
+
+// buildingVisitAtLast is a request of VisitAtLast that is yet to be written.
+type buildingVisitAtLast func(Visit3Builder)
+
+func (build buildingVisitAtLast) EncodeArchive(e *rkyv.Encoder) {
+	if build == nil {
+		e.FailNil("Visit3")
+		return
+	}
+	build(BuildVisit3(e))
+}
+
+// BuildAsk is Ask with a request that build writes in place. If that does not
+// fit in a slot, build runs once more, and must then write the same.
+func (c *Client) BuildAsk(
+	ctx context.Context, build func(Wide1Builder),
+) (Mood2View, error) {
+	archive, err := c.caller.Invoke(ctx, &methodAsk, buildingAsk(build))
+	if err != nil {
+		return Mood2View{}, err
+	}
+	reply, err := ParseMood2(archive.Bytes())
+	if err != nil {
+		return Mood2View{}, outrigger.InvalidReply(&methodAsk, archive, err)
+	}
+	reply.archive = archive
+	return reply, nil
+}
+
+// buildingAsk is a request of Ask that is yet to be written.
+type buildingAsk func(Wide1Builder)
+
+func (build buildingAsk) EncodeArchive(e *rkyv.Encoder) {
+	if build == nil {
+		e.FailNil("Wide1")
+		return
+	}
+	build(BuildWide1(e))
 }

@@ -12458,6 +12458,1626 @@ func (b SignalTurnBuilder) SetField1(value Color) {
 	}
 }
 
+// Visit1 is the message fixture::Visit1.
+type Visit1 struct {
+	Name  string
+	Rooms []uint64
+	Mood  Mood1
+	Quiet bool
+}
+
+// EncodeArchive writes x as an archive.
+func (x *Visit1) EncodeArchive(e *rkyv.Encoder) {
+	if x == nil {
+		e.FailNil("Visit1")
+		return
+	}
+	if mark, ok := e.Enter(); ok {
+		contentVisit1(e, x)
+		e.LeaveBox(mark)
+	}
+}
+
+func contentVisit1(e *rkyv.Encoder, x *Visit1) {
+	mark, ok := e.Enter()
+	if !ok {
+		return
+	}
+	partsVisit1(e, x)
+	at, ok := e.Place(mark, 1, 28, 4)
+	if ok {
+		fixedVisit1(e, at, x)
+	}
+	e.Leave(mark, at)
+}
+
+func partsVisit1(e *rkyv.Encoder, x *Visit1) {
+	e.String(x.Name)
+	rkyv.EncodeSlice(e, x.Rooms)
+	partsMood1(e, x.Mood)
+}
+
+func fixedVisit1(e *rkyv.Encoder, at int, x *Visit1) {
+	w := (*[28]byte)(e.Window(at, 28))
+	e.PutString(w[:], at, x.Name)
+	e.PutVec(w[8:], at+8, len(x.Rooms))
+	x.Mood.fixed(e, at+16)
+	rkyv.PutBool(w[24:], x.Quiet)
+}
+
+// Visit1View is Visit1 in an archive.
+type Visit1View struct {
+	ref rkyv.Ref
+}
+
+// Name returns the field name.
+func (v Visit1View) Name() string {
+	return v.ref.String(0)
+}
+
+// NameView is Name without a copy: the archive's own memory.
+func (v Visit1View) NameView() string {
+	return v.ref.StringView(0)
+}
+
+// Rooms returns the field rooms.
+func (v Visit1View) Rooms() []uint64 {
+	return rkyv.CopySlice[uint64](v.ref, 8)
+}
+
+// RoomsView is Rooms without a copy: the archive's own memory.
+func (v Visit1View) RoomsView() []uint64 {
+	return rkyv.SliceView[uint64](v.ref, 8)
+}
+
+// Mood returns the field mood.
+func (v Visit1View) Mood() Mood1View {
+	return Mood1View{ref: v.ref.At(16)}
+}
+
+// Quiet returns the field quiet.
+func (v Visit1View) Quiet() bool {
+	return v.ref.Bool(24)
+}
+
+// Load returns a copy that shares no memory with the archive.
+func (v Visit1View) Load() (x Visit1) {
+	x.Name = v.ref.String(0)
+	x.Rooms = rkyv.CopySlice[uint64](v.ref, 8)
+	x.Mood = Mood1View{ref: v.ref.At(16)}.Load()
+	x.Quiet = v.ref.Bool(24)
+	return x
+}
+
+// ParseVisit1 returns a view of an archive, which must not change any more.
+//
+// Errors: *rkyv.InvalidError if the bytes are not the archive of a Visit1.
+func ParseVisit1(archive []byte) (Visit1View, error) {
+	archive = rkyv.Aligned(archive)
+	var c rkyv.Checker
+	at, ok := c.BoxedRoot(archive, 28, 4, 5)
+	if !ok || !checkVisit1(&c, at) {
+		return Visit1View{}, c.Err()
+	}
+	return Visit1View{ref: rkyv.NewRef(archive, at)}, nil
+}
+
+func checkVisit1(c *rkyv.Checker, at int) bool {
+	return c.String(at) &&
+		c.Slice(at+8, 8, 8) &&
+		checkMood1(c, at+16) &&
+		c.Bool(at+24)
+}
+
+// BuildVisit1 begins the archive of a Visit1, written field by field in place of
+// being encoded. Reset of e comes before, Finish after the last field.
+func BuildVisit1(e *rkyv.Encoder) Visit1Builder {
+	return Visit1Builder{rkyv.BuildBoxed(e, &layoutVisit1)}
+}
+
+// Visit1Builder writes a Visit1: all fields, in this order.
+type Visit1Builder struct {
+	value rkyv.Builder
+}
+
+var layoutVisit1 = rkyv.Layout{
+	Name: "Visit1", Size: 28, Align: 4,
+	Fields: []string{
+		"name",
+		"rooms",
+		"mood",
+		"quiet",
+	},
+}
+
+// SetName sets the field name.
+func (b Visit1Builder) SetName(value string) {
+	e := b.value.Field(0)
+	if e == nil {
+		return
+	}
+	e.String(value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutString(w[:], at, value)
+		e.Unstage()
+	}
+}
+
+// SetRooms sets the field rooms.
+func (b Visit1Builder) SetRooms(value []uint64) {
+	e := b.value.Field(1)
+	if e == nil {
+		return
+	}
+	rkyv.EncodeSlice(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutVec(w[8:], at+8, len(value))
+		e.Unstage()
+	}
+}
+
+// SetMood sets the field mood.
+func (b Visit1Builder) SetMood(value Mood1) {
+	e := b.value.Field(2)
+	if e == nil {
+		return
+	}
+	partsMood1(e, value)
+	if _, at, ok := e.Stage(); ok {
+		value.fixed(e, at+16)
+		e.Unstage()
+	}
+}
+
+// BeginMood begins the field mood, to write it in place.
+func (b Visit1Builder) BeginMood() Mood1Builder {
+	return Mood1Builder{b.value.Inline(2, rkyv.NoTag, 16, &layoutMood1)}
+}
+
+// SetQuiet sets the field quiet.
+func (b Visit1Builder) SetQuiet(value bool) {
+	e := b.value.Field(3)
+	if e == nil {
+		return
+	}
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutBool(w[24:], value)
+		e.Unstage()
+	}
+}
+
+// Mood1 is the enum fixture::Mood1.
+//
+// It is one of these:
+//
+//   - Mood1Calm
+//   - Mood1Busy
+type Mood1 interface {
+	rkyv.Encodable
+	parts(e *rkyv.Encoder)
+	fixed(e *rkyv.Encoder, at int)
+	isMood1()
+}
+
+func partsMood1(e *rkyv.Encoder, x Mood1) {
+	if x == nil {
+		e.FailNil("Mood1")
+		return
+	}
+	x.parts(e)
+}
+
+// Mood1Tag says which variant a Mood1 is.
+type Mood1Tag uint8
+
+// The variants of Mood1.
+const (
+	Mood1TagCalm Mood1Tag = 0
+	Mood1TagBusy Mood1Tag = 1
+)
+
+// String returns the name of the variant.
+func (x Mood1Tag) String() string {
+	switch x {
+	case Mood1TagCalm:
+		return "Calm"
+	case Mood1TagBusy:
+		return "Busy"
+	}
+	return "Mood1(" + strconv.Itoa(int(x)) + ")"
+}
+
+// Mood1View is Mood1 in an archive.
+//
+// As the reply of a call it owns the memory until Release; afterwards it must
+// not be used, nor anything that was had from it without a copy.
+type Mood1View struct {
+	ref     rkyv.Ref
+	archive outrigger.Archive
+}
+
+// Tag returns which variant it is.
+func (v Mood1View) Tag() Mood1Tag {
+	return Mood1Tag(v.ref.U8(0))
+}
+
+// Busy returns the variant Busy, and whether it is this one.
+func (v Mood1View) Busy() (Mood1BusyView, bool) {
+	if v.Tag() != Mood1TagBusy {
+		return Mood1BusyView{}, false
+	}
+	return Mood1BusyView{ref: v.ref}, true
+}
+
+// Load returns a copy that shares no memory with the archive.
+func (v Mood1View) Load() Mood1 {
+	switch v.Tag() {
+	case Mood1TagCalm:
+		return Mood1Calm{}
+	case Mood1TagBusy:
+		return Mood1BusyView{ref: v.ref}.Load()
+	}
+	return nil
+}
+
+// Release gives the reply's memory back and makes v empty. It may be called again;
+// on a part of a message it only makes v empty.
+func (v *Mood1View) Release() {
+	archive := v.archive
+	*v = Mood1View{}
+	archive.Release()
+}
+
+// ParseMood1 returns a view of an archive, which must not change any more.
+//
+// Errors: *rkyv.InvalidError if the bytes are not the archive of a Mood1.
+func ParseMood1(archive []byte) (Mood1View, error) {
+	archive = rkyv.Aligned(archive)
+	var c rkyv.Checker
+	at, ok := c.Root(archive, 8, 4, 4)
+	if !ok || !checkMood1(&c, at) {
+		return Mood1View{}, c.Err()
+	}
+	return Mood1View{ref: rkyv.NewRef(archive, at)}, nil
+}
+
+func checkMood1(c *rkyv.Checker, at int) bool {
+	switch Mood1Tag(c.Byte(at)) {
+	case Mood1TagBusy:
+		return checkBoxOfString(c, at+4)
+	case Mood1TagCalm:
+		return true
+	}
+	return c.FailTag(at, "tag of Mood1", "0, 1")
+}
+
+// Mood1Calm is the variant Calm of Mood1.
+type Mood1Calm struct{}
+
+func (Mood1Calm) isMood1() {}
+
+// EncodeArchive writes x as the archive of a Mood1.
+func (x Mood1Calm) EncodeArchive(e *rkyv.Encoder) {
+	mark, ok := e.Enter()
+	if !ok {
+		return
+	}
+	x.parts(e)
+	at, ok := e.Place(mark, 1, 8, 4)
+	if ok {
+		x.fixed(e, at)
+	}
+	e.Leave(mark, at)
+}
+
+func (Mood1Calm) parts(*rkyv.Encoder) {}
+
+func (Mood1Calm) fixed(e *rkyv.Encoder, at int) {
+	w := (*[8]byte)(e.Window(at, 8))
+	w[0] = 0
+}
+
+// Mood1Busy is the variant Busy of Mood1.
+type Mood1Busy struct {
+	Value *string
+}
+
+func (Mood1Busy) isMood1() {}
+
+// EncodeArchive writes x as the archive of a Mood1.
+func (x Mood1Busy) EncodeArchive(e *rkyv.Encoder) {
+	mark, ok := e.Enter()
+	if !ok {
+		return
+	}
+	x.parts(e)
+	at, ok := e.Place(mark, 1, 8, 4)
+	if ok {
+		x.fixed(e, at)
+	}
+	e.Leave(mark, at)
+}
+
+func (x Mood1Busy) parts(e *rkyv.Encoder) {
+	partsBoxOfString(e, x.Value)
+}
+
+func (Mood1Busy) fixed(e *rkyv.Encoder, at int) {
+	w := (*[8]byte)(e.Window(at, 8))
+	w[0] = 1
+	e.PutBox(w[4:], at+4)
+}
+
+// Mood1BusyView is Mood1Busy in an archive.
+type Mood1BusyView struct {
+	ref rkyv.Ref
+}
+
+// Value returns the field 0.
+func (v Mood1BusyView) Value() string {
+	return viewBoxOfString(v.ref.At(4))
+}
+
+// ValueView is Value without a copy: the archive's own memory.
+func (v Mood1BusyView) ValueView() string {
+	return aliasBoxOfString(v.ref.At(4))
+}
+
+// Load returns a copy that shares no memory with the archive.
+func (v Mood1BusyView) Load() (x Mood1Busy) {
+	x.Value = loadBoxOfString(v.ref.At(4))
+	return x
+}
+
+// BuildMood1 begins the archive of a Mood1, written field by field in place of
+// being encoded. Reset of e comes before, Finish after the last field.
+func BuildMood1(e *rkyv.Encoder) Mood1Builder {
+	return Mood1Builder{rkyv.Build(e, &layoutMood1)}
+}
+
+// Mood1Builder writes a Mood1: one of its variants.
+type Mood1Builder struct {
+	value rkyv.Builder
+}
+
+var layoutMood1 = rkyv.Layout{
+	Name: "Mood1", Size: 8, Align: 4,
+	Fields: []string{
+		"variant",
+	},
+}
+
+// SetCalm makes it the variant Calm.
+func (b Mood1Builder) SetCalm() {
+	b.value.Variant(0, nil)
+}
+
+// BeginBusy makes it the variant Busy, whose fields are to be set.
+func (b Mood1Builder) BeginBusy() Mood1BusyBuilder {
+	return Mood1BusyBuilder{b.value.Variant(1, &layoutMood1Busy)}
+}
+
+// Mood1BusyBuilder writes a Mood1Busy: all fields, in this order.
+type Mood1BusyBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutMood1Busy = rkyv.Layout{
+	Name: "Mood1.Busy", Size: 8, Align: 4,
+	Fields: []string{
+		"0",
+	},
+}
+
+// SetValue sets the field 0.
+func (b Mood1BusyBuilder) SetValue(value *string) {
+	e := b.value.Field(0)
+	if e == nil {
+		return
+	}
+	partsBoxOfString(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutBox(w[4:], at+4)
+		e.Unstage()
+	}
+}
+
+// Visit2 is the message fixture::Visit2.
+type Visit2 struct {
+	Name   string
+	Rooms  []uint64
+	Mood   Mood2
+	Quiet  bool
+	Late   rkyv.Option[bool]
+	Guests rkyv.Option[[]string]
+}
+
+// EncodeArchive writes x as an archive.
+func (x *Visit2) EncodeArchive(e *rkyv.Encoder) {
+	if x == nil {
+		e.FailNil("Visit2")
+		return
+	}
+	if mark, ok := e.Enter(); ok {
+		contentVisit2(e, x)
+		e.LeaveBox(mark)
+	}
+}
+
+func contentVisit2(e *rkyv.Encoder, x *Visit2) {
+	mark, ok := e.Enter()
+	if !ok {
+		return
+	}
+	partsVisit2(e, x)
+	at, ok := e.Place(mark, 1, 40, 4)
+	if ok {
+		fixedVisit2(e, at, x)
+	}
+	e.Leave(mark, at)
+}
+
+func partsVisit2(e *rkyv.Encoder, x *Visit2) {
+	e.String(x.Name)
+	rkyv.EncodeSlice(e, x.Rooms)
+	partsMood2(e, x.Mood)
+	partsOptionOfVecOfString(e, &x.Guests)
+}
+
+func fixedVisit2(e *rkyv.Encoder, at int, x *Visit2) {
+	w := (*[40]byte)(e.Window(at, 40))
+	e.PutString(w[:], at, x.Name)
+	e.PutVec(w[8:], at+8, len(x.Rooms))
+	x.Mood.fixed(e, at+16)
+	rkyv.PutBool(w[24:], x.Quiet)
+	fixedOptionOfBool(e, at+25, &x.Late)
+	fixedOptionOfVecOfString(e, at+28, &x.Guests)
+}
+
+// Visit2View is Visit2 in an archive.
+//
+// As the reply of a call it owns the memory until Release; afterwards it must
+// not be used, nor anything that was had from it without a copy.
+type Visit2View struct {
+	ref     rkyv.Ref
+	archive outrigger.Archive
+}
+
+// Name returns the field name.
+func (v Visit2View) Name() string {
+	return v.ref.String(0)
+}
+
+// NameView is Name without a copy: the archive's own memory.
+func (v Visit2View) NameView() string {
+	return v.ref.StringView(0)
+}
+
+// Rooms returns the field rooms.
+func (v Visit2View) Rooms() []uint64 {
+	return rkyv.CopySlice[uint64](v.ref, 8)
+}
+
+// RoomsView is Rooms without a copy: the archive's own memory.
+func (v Visit2View) RoomsView() []uint64 {
+	return rkyv.SliceView[uint64](v.ref, 8)
+}
+
+// Mood returns the field mood.
+func (v Visit2View) Mood() Mood2View {
+	return Mood2View{ref: v.ref.At(16)}
+}
+
+// Quiet returns the field quiet.
+func (v Visit2View) Quiet() bool {
+	return v.ref.Bool(24)
+}
+
+// Late returns the field late.
+func (v Visit2View) Late() rkyv.Option[bool] {
+	return viewOptionOfBool(v.ref.At(25))
+}
+
+// Guests returns the field guests.
+func (v Visit2View) Guests() rkyv.Option[rkyv.List[string]] {
+	return viewOptionOfVecOfString(v.ref.At(28))
+}
+
+// GuestsView is Guests without a copy: the archive's own memory.
+func (v Visit2View) GuestsView() rkyv.Option[rkyv.List[string]] {
+	return aliasOptionOfVecOfString(v.ref.At(28))
+}
+
+// Load returns a copy that shares no memory with the archive.
+func (v Visit2View) Load() (x Visit2) {
+	x.Name = v.ref.String(0)
+	x.Rooms = rkyv.CopySlice[uint64](v.ref, 8)
+	x.Mood = Mood2View{ref: v.ref.At(16)}.Load()
+	x.Quiet = v.ref.Bool(24)
+	x.Late = loadOptionOfBool(v.ref.At(25))
+	x.Guests = loadOptionOfVecOfString(v.ref.At(28))
+	return x
+}
+
+// Release gives the reply's memory back and makes v empty. It may be called again;
+// on a part of a message it only makes v empty.
+func (v *Visit2View) Release() {
+	archive := v.archive
+	*v = Visit2View{}
+	archive.Release()
+}
+
+// ParseVisit2 returns a view of an archive, which must not change any more.
+//
+// Errors: *rkyv.InvalidError if the bytes are not the archive of a Visit2.
+func ParseVisit2(archive []byte) (Visit2View, error) {
+	archive = rkyv.Aligned(archive)
+	archive = rkyv.Upgrade(archive, 40, []rkyv.Extent{{End: 25, Size: 28}})
+	var c rkyv.Checker
+	at, ok := c.BoxedRoot(archive, 40, 4, 5)
+	if !ok || !checkVisit2(&c, at) {
+		return Visit2View{}, c.Err()
+	}
+	return Visit2View{ref: rkyv.NewRef(archive, at)}, nil
+}
+
+func checkVisit2(c *rkyv.Checker, at int) bool {
+	return c.String(at) &&
+		c.Slice(at+8, 8, 8) &&
+		checkMood2(c, at+16) &&
+		c.Bool(at+24) &&
+		checkOptionOfBool(c, at+25) &&
+		checkOptionOfVecOfString(c, at+28)
+}
+
+// BuildVisit2 begins the archive of a Visit2, written field by field in place of
+// being encoded. Reset of e comes before, Finish after the last field.
+func BuildVisit2(e *rkyv.Encoder) Visit2Builder {
+	return Visit2Builder{rkyv.BuildBoxed(e, &layoutVisit2)}
+}
+
+// Visit2Builder writes a Visit2: all fields, in this order.
+type Visit2Builder struct {
+	value rkyv.Builder
+}
+
+var layoutVisit2 = rkyv.Layout{
+	Name: "Visit2", Size: 40, Align: 4,
+	Fields: []string{
+		"name",
+		"rooms",
+		"mood",
+		"quiet",
+		"late",
+		"guests",
+	},
+}
+
+// SetName sets the field name.
+func (b Visit2Builder) SetName(value string) {
+	e := b.value.Field(0)
+	if e == nil {
+		return
+	}
+	e.String(value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutString(w[:], at, value)
+		e.Unstage()
+	}
+}
+
+// SetRooms sets the field rooms.
+func (b Visit2Builder) SetRooms(value []uint64) {
+	e := b.value.Field(1)
+	if e == nil {
+		return
+	}
+	rkyv.EncodeSlice(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutVec(w[8:], at+8, len(value))
+		e.Unstage()
+	}
+}
+
+// SetMood sets the field mood.
+func (b Visit2Builder) SetMood(value Mood2) {
+	e := b.value.Field(2)
+	if e == nil {
+		return
+	}
+	partsMood2(e, value)
+	if _, at, ok := e.Stage(); ok {
+		value.fixed(e, at+16)
+		e.Unstage()
+	}
+}
+
+// BeginMood begins the field mood, to write it in place.
+func (b Visit2Builder) BeginMood() Mood2Builder {
+	return Mood2Builder{b.value.Inline(2, rkyv.NoTag, 16, &layoutMood2)}
+}
+
+// SetQuiet sets the field quiet.
+func (b Visit2Builder) SetQuiet(value bool) {
+	e := b.value.Field(3)
+	if e == nil {
+		return
+	}
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutBool(w[24:], value)
+		e.Unstage()
+	}
+}
+
+// SetLate sets the field late.
+func (b Visit2Builder) SetLate(value rkyv.Option[bool]) {
+	e := b.value.Field(4)
+	if e == nil {
+		return
+	}
+	if _, at, ok := e.Stage(); ok {
+		fixedOptionOfBool(e, at+25, &value)
+		e.Unstage()
+	}
+}
+
+// SetGuests sets the field guests.
+func (b Visit2Builder) SetGuests(value rkyv.Option[[]string]) {
+	e := b.value.Field(5)
+	if e == nil {
+		return
+	}
+	partsOptionOfVecOfString(e, &value)
+	if _, at, ok := e.Stage(); ok {
+		fixedOptionOfVecOfString(e, at+28, &value)
+		e.Unstage()
+	}
+}
+
+// BeginGuests begins the field guests, to write it in place.
+func (b Visit2Builder) BeginGuests() VecOfStringBuilder {
+	return VecOfStringBuilder{b.value.List(5, 28, 32, &layoutVecOfString)}
+}
+
+// Mood2 is the enum fixture::Mood2.
+//
+// It is one of these:
+//
+//   - Mood2Calm
+//   - Mood2Busy
+//   - Mood2Asleep
+//   - Mood2Away
+type Mood2 interface {
+	rkyv.Encodable
+	parts(e *rkyv.Encoder)
+	fixed(e *rkyv.Encoder, at int)
+	isMood2()
+}
+
+func partsMood2(e *rkyv.Encoder, x Mood2) {
+	if x == nil {
+		e.FailNil("Mood2")
+		return
+	}
+	x.parts(e)
+}
+
+// Mood2Tag says which variant a Mood2 is.
+type Mood2Tag uint8
+
+// The variants of Mood2.
+const (
+	Mood2TagCalm   Mood2Tag = 0
+	Mood2TagBusy   Mood2Tag = 1
+	Mood2TagAsleep Mood2Tag = 2
+	Mood2TagAway   Mood2Tag = 3
+)
+
+// String returns the name of the variant.
+func (x Mood2Tag) String() string {
+	switch x {
+	case Mood2TagCalm:
+		return "Calm"
+	case Mood2TagBusy:
+		return "Busy"
+	case Mood2TagAsleep:
+		return "Asleep"
+	case Mood2TagAway:
+		return "Away"
+	}
+	return "Mood2(" + strconv.Itoa(int(x)) + ")"
+}
+
+// Mood2View is Mood2 in an archive.
+//
+// As the reply of a call it owns the memory until Release; afterwards it must
+// not be used, nor anything that was had from it without a copy.
+type Mood2View struct {
+	ref     rkyv.Ref
+	archive outrigger.Archive
+}
+
+// Tag returns which variant it is.
+func (v Mood2View) Tag() Mood2Tag {
+	return Mood2Tag(v.ref.U8(0))
+}
+
+// Busy returns the variant Busy, and whether it is this one.
+func (v Mood2View) Busy() (Mood2BusyView, bool) {
+	if v.Tag() != Mood2TagBusy {
+		return Mood2BusyView{}, false
+	}
+	return Mood2BusyView{ref: v.ref}, true
+}
+
+// Away returns the variant Away, and whether it is this one.
+func (v Mood2View) Away() (Mood2AwayView, bool) {
+	if v.Tag() != Mood2TagAway {
+		return Mood2AwayView{}, false
+	}
+	return Mood2AwayView{ref: v.ref}, true
+}
+
+// Load returns a copy that shares no memory with the archive.
+func (v Mood2View) Load() Mood2 {
+	switch v.Tag() {
+	case Mood2TagCalm:
+		return Mood2Calm{}
+	case Mood2TagBusy:
+		return Mood2BusyView{ref: v.ref}.Load()
+	case Mood2TagAsleep:
+		return Mood2Asleep{}
+	case Mood2TagAway:
+		return Mood2AwayView{ref: v.ref}.Load()
+	}
+	return nil
+}
+
+// Release gives the reply's memory back and makes v empty. It may be called again;
+// on a part of a message it only makes v empty.
+func (v *Mood2View) Release() {
+	archive := v.archive
+	*v = Mood2View{}
+	archive.Release()
+}
+
+// ParseMood2 returns a view of an archive, which must not change any more.
+//
+// Errors: *rkyv.InvalidError if the bytes are not the archive of a Mood2.
+func ParseMood2(archive []byte) (Mood2View, error) {
+	archive = rkyv.Aligned(archive)
+	var c rkyv.Checker
+	at, ok := c.Root(archive, 8, 4, 4)
+	if !ok || !checkMood2(&c, at) {
+		return Mood2View{}, c.Err()
+	}
+	return Mood2View{ref: rkyv.NewRef(archive, at)}, nil
+}
+
+func checkMood2(c *rkyv.Checker, at int) bool {
+	switch Mood2Tag(c.Byte(at)) {
+	case Mood2TagBusy:
+		return checkBoxOfString(c, at+4)
+	case Mood2TagAway:
+		return checkBoxOfVecOfU8(c, at+4)
+	case Mood2TagCalm, Mood2TagAsleep:
+		return true
+	}
+	return c.FailTag(at, "tag of Mood2", "0 to 3")
+}
+
+// Mood2Calm is the variant Calm of Mood2.
+type Mood2Calm struct{}
+
+func (Mood2Calm) isMood2() {}
+
+// EncodeArchive writes x as the archive of a Mood2.
+func (x Mood2Calm) EncodeArchive(e *rkyv.Encoder) {
+	mark, ok := e.Enter()
+	if !ok {
+		return
+	}
+	x.parts(e)
+	at, ok := e.Place(mark, 1, 8, 4)
+	if ok {
+		x.fixed(e, at)
+	}
+	e.Leave(mark, at)
+}
+
+func (Mood2Calm) parts(*rkyv.Encoder) {}
+
+func (Mood2Calm) fixed(e *rkyv.Encoder, at int) {
+	w := (*[8]byte)(e.Window(at, 8))
+	w[0] = 0
+}
+
+// Mood2Busy is the variant Busy of Mood2.
+type Mood2Busy struct {
+	Value *string
+}
+
+func (Mood2Busy) isMood2() {}
+
+// EncodeArchive writes x as the archive of a Mood2.
+func (x Mood2Busy) EncodeArchive(e *rkyv.Encoder) {
+	mark, ok := e.Enter()
+	if !ok {
+		return
+	}
+	x.parts(e)
+	at, ok := e.Place(mark, 1, 8, 4)
+	if ok {
+		x.fixed(e, at)
+	}
+	e.Leave(mark, at)
+}
+
+func (x Mood2Busy) parts(e *rkyv.Encoder) {
+	partsBoxOfString(e, x.Value)
+}
+
+func (Mood2Busy) fixed(e *rkyv.Encoder, at int) {
+	w := (*[8]byte)(e.Window(at, 8))
+	w[0] = 1
+	e.PutBox(w[4:], at+4)
+}
+
+// Mood2BusyView is Mood2Busy in an archive.
+type Mood2BusyView struct {
+	ref rkyv.Ref
+}
+
+// Value returns the field 0.
+func (v Mood2BusyView) Value() string {
+	return viewBoxOfString(v.ref.At(4))
+}
+
+// ValueView is Value without a copy: the archive's own memory.
+func (v Mood2BusyView) ValueView() string {
+	return aliasBoxOfString(v.ref.At(4))
+}
+
+// Load returns a copy that shares no memory with the archive.
+func (v Mood2BusyView) Load() (x Mood2Busy) {
+	x.Value = loadBoxOfString(v.ref.At(4))
+	return x
+}
+
+// Mood2Asleep is the variant Asleep of Mood2.
+type Mood2Asleep struct{}
+
+func (Mood2Asleep) isMood2() {}
+
+// EncodeArchive writes x as the archive of a Mood2.
+func (x Mood2Asleep) EncodeArchive(e *rkyv.Encoder) {
+	mark, ok := e.Enter()
+	if !ok {
+		return
+	}
+	x.parts(e)
+	at, ok := e.Place(mark, 1, 8, 4)
+	if ok {
+		x.fixed(e, at)
+	}
+	e.Leave(mark, at)
+}
+
+func (Mood2Asleep) parts(*rkyv.Encoder) {}
+
+func (Mood2Asleep) fixed(e *rkyv.Encoder, at int) {
+	w := (*[8]byte)(e.Window(at, 8))
+	w[0] = 2
+}
+
+// Mood2Away is the variant Away of Mood2.
+type Mood2Away struct {
+	Value *[]byte
+}
+
+func (Mood2Away) isMood2() {}
+
+// EncodeArchive writes x as the archive of a Mood2.
+func (x Mood2Away) EncodeArchive(e *rkyv.Encoder) {
+	mark, ok := e.Enter()
+	if !ok {
+		return
+	}
+	x.parts(e)
+	at, ok := e.Place(mark, 1, 8, 4)
+	if ok {
+		x.fixed(e, at)
+	}
+	e.Leave(mark, at)
+}
+
+func (x Mood2Away) parts(e *rkyv.Encoder) {
+	partsBoxOfVecOfU8(e, x.Value)
+}
+
+func (Mood2Away) fixed(e *rkyv.Encoder, at int) {
+	w := (*[8]byte)(e.Window(at, 8))
+	w[0] = 3
+	e.PutBox(w[4:], at+4)
+}
+
+// Mood2AwayView is Mood2Away in an archive.
+type Mood2AwayView struct {
+	ref rkyv.Ref
+}
+
+// Value returns the field 0.
+func (v Mood2AwayView) Value() []byte {
+	return viewBoxOfVecOfU8(v.ref.At(4))
+}
+
+// ValueView is Value without a copy: the archive's own memory.
+func (v Mood2AwayView) ValueView() []byte {
+	return aliasBoxOfVecOfU8(v.ref.At(4))
+}
+
+// Load returns a copy that shares no memory with the archive.
+func (v Mood2AwayView) Load() (x Mood2Away) {
+	x.Value = loadBoxOfVecOfU8(v.ref.At(4))
+	return x
+}
+
+// BuildMood2 begins the archive of a Mood2, written field by field in place of
+// being encoded. Reset of e comes before, Finish after the last field.
+func BuildMood2(e *rkyv.Encoder) Mood2Builder {
+	return Mood2Builder{rkyv.Build(e, &layoutMood2)}
+}
+
+// Mood2Builder writes a Mood2: one of its variants.
+type Mood2Builder struct {
+	value rkyv.Builder
+}
+
+var layoutMood2 = rkyv.Layout{
+	Name: "Mood2", Size: 8, Align: 4,
+	Fields: []string{
+		"variant",
+	},
+}
+
+// SetCalm makes it the variant Calm.
+func (b Mood2Builder) SetCalm() {
+	b.value.Variant(0, nil)
+}
+
+// BeginBusy makes it the variant Busy, whose fields are to be set.
+func (b Mood2Builder) BeginBusy() Mood2BusyBuilder {
+	return Mood2BusyBuilder{b.value.Variant(1, &layoutMood2Busy)}
+}
+
+// Mood2BusyBuilder writes a Mood2Busy: all fields, in this order.
+type Mood2BusyBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutMood2Busy = rkyv.Layout{
+	Name: "Mood2.Busy", Size: 8, Align: 4,
+	Fields: []string{
+		"0",
+	},
+}
+
+// SetValue sets the field 0.
+func (b Mood2BusyBuilder) SetValue(value *string) {
+	e := b.value.Field(0)
+	if e == nil {
+		return
+	}
+	partsBoxOfString(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutBox(w[4:], at+4)
+		e.Unstage()
+	}
+}
+
+// SetAsleep makes it the variant Asleep.
+func (b Mood2Builder) SetAsleep() {
+	b.value.Variant(2, nil)
+}
+
+// BeginAway makes it the variant Away, whose fields are to be set.
+func (b Mood2Builder) BeginAway() Mood2AwayBuilder {
+	return Mood2AwayBuilder{b.value.Variant(3, &layoutMood2Away)}
+}
+
+// Mood2AwayBuilder writes a Mood2Away: all fields, in this order.
+type Mood2AwayBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutMood2Away = rkyv.Layout{
+	Name: "Mood2.Away", Size: 8, Align: 4,
+	Fields: []string{
+		"0",
+	},
+}
+
+// SetValue sets the field 0.
+func (b Mood2AwayBuilder) SetValue(value *[]byte) {
+	e := b.value.Field(0)
+	if e == nil {
+		return
+	}
+	partsBoxOfVecOfU8(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutBox(w[4:], at+4)
+		e.Unstage()
+	}
+}
+
+// Visit3 is the message fixture::Visit3.
+type Visit3 struct {
+	Name   string
+	Rooms  []uint64
+	Mood   Mood2
+	Quiet  bool
+	Late   rkyv.Option[bool]
+	Guests rkyv.Option[[]string]
+	Count  rkyv.Option[*uint64]
+}
+
+// EncodeArchive writes x as an archive.
+func (x *Visit3) EncodeArchive(e *rkyv.Encoder) {
+	if x == nil {
+		e.FailNil("Visit3")
+		return
+	}
+	if mark, ok := e.Enter(); ok {
+		contentVisit3(e, x)
+		e.LeaveBox(mark)
+	}
+}
+
+func contentVisit3(e *rkyv.Encoder, x *Visit3) {
+	mark, ok := e.Enter()
+	if !ok {
+		return
+	}
+	partsVisit3(e, x)
+	at, ok := e.Place(mark, 1, 48, 4)
+	if ok {
+		fixedVisit3(e, at, x)
+	}
+	e.Leave(mark, at)
+}
+
+func partsVisit3(e *rkyv.Encoder, x *Visit3) {
+	e.String(x.Name)
+	rkyv.EncodeSlice(e, x.Rooms)
+	partsMood2(e, x.Mood)
+	partsOptionOfVecOfString(e, &x.Guests)
+	partsOptionOfBoxOfU64(e, &x.Count)
+}
+
+func fixedVisit3(e *rkyv.Encoder, at int, x *Visit3) {
+	w := (*[48]byte)(e.Window(at, 48))
+	e.PutString(w[:], at, x.Name)
+	e.PutVec(w[8:], at+8, len(x.Rooms))
+	x.Mood.fixed(e, at+16)
+	rkyv.PutBool(w[24:], x.Quiet)
+	fixedOptionOfBool(e, at+25, &x.Late)
+	fixedOptionOfVecOfString(e, at+28, &x.Guests)
+	fixedOptionOfBoxOfU64(e, at+40, &x.Count)
+}
+
+// Visit3View is Visit3 in an archive.
+type Visit3View struct {
+	ref rkyv.Ref
+}
+
+// Name returns the field name.
+func (v Visit3View) Name() string {
+	return v.ref.String(0)
+}
+
+// NameView is Name without a copy: the archive's own memory.
+func (v Visit3View) NameView() string {
+	return v.ref.StringView(0)
+}
+
+// Rooms returns the field rooms.
+func (v Visit3View) Rooms() []uint64 {
+	return rkyv.CopySlice[uint64](v.ref, 8)
+}
+
+// RoomsView is Rooms without a copy: the archive's own memory.
+func (v Visit3View) RoomsView() []uint64 {
+	return rkyv.SliceView[uint64](v.ref, 8)
+}
+
+// Mood returns the field mood.
+func (v Visit3View) Mood() Mood2View {
+	return Mood2View{ref: v.ref.At(16)}
+}
+
+// Quiet returns the field quiet.
+func (v Visit3View) Quiet() bool {
+	return v.ref.Bool(24)
+}
+
+// Late returns the field late.
+func (v Visit3View) Late() rkyv.Option[bool] {
+	return viewOptionOfBool(v.ref.At(25))
+}
+
+// Guests returns the field guests.
+func (v Visit3View) Guests() rkyv.Option[rkyv.List[string]] {
+	return viewOptionOfVecOfString(v.ref.At(28))
+}
+
+// GuestsView is Guests without a copy: the archive's own memory.
+func (v Visit3View) GuestsView() rkyv.Option[rkyv.List[string]] {
+	return aliasOptionOfVecOfString(v.ref.At(28))
+}
+
+// Count returns the field count.
+func (v Visit3View) Count() rkyv.Option[uint64] {
+	return viewOptionOfBoxOfU64(v.ref.At(40))
+}
+
+// Load returns a copy that shares no memory with the archive.
+func (v Visit3View) Load() (x Visit3) {
+	x.Name = v.ref.String(0)
+	x.Rooms = rkyv.CopySlice[uint64](v.ref, 8)
+	x.Mood = Mood2View{ref: v.ref.At(16)}.Load()
+	x.Quiet = v.ref.Bool(24)
+	x.Late = loadOptionOfBool(v.ref.At(25))
+	x.Guests = loadOptionOfVecOfString(v.ref.At(28))
+	x.Count = loadOptionOfBoxOfU64(v.ref.At(40))
+	return x
+}
+
+// ParseVisit3 returns a view of an archive, which must not change any more.
+//
+// Errors: *rkyv.InvalidError if the bytes are not the archive of a Visit3.
+func ParseVisit3(archive []byte) (Visit3View, error) {
+	archive = rkyv.Aligned(archive)
+	archive = rkyv.Upgrade(archive, 48, []rkyv.Extent{{End: 25, Size: 28}, {End: 40, Size: 40}})
+	var c rkyv.Checker
+	at, ok := c.BoxedRoot(archive, 48, 4, 5)
+	if !ok || !checkVisit3(&c, at) {
+		return Visit3View{}, c.Err()
+	}
+	return Visit3View{ref: rkyv.NewRef(archive, at)}, nil
+}
+
+func checkVisit3(c *rkyv.Checker, at int) bool {
+	return c.String(at) &&
+		c.Slice(at+8, 8, 8) &&
+		checkMood2(c, at+16) &&
+		c.Bool(at+24) &&
+		checkOptionOfBool(c, at+25) &&
+		checkOptionOfVecOfString(c, at+28) &&
+		checkOptionOfBoxOfU64(c, at+40)
+}
+
+// BuildVisit3 begins the archive of a Visit3, written field by field in place of
+// being encoded. Reset of e comes before, Finish after the last field.
+func BuildVisit3(e *rkyv.Encoder) Visit3Builder {
+	return Visit3Builder{rkyv.BuildBoxed(e, &layoutVisit3)}
+}
+
+// Visit3Builder writes a Visit3: all fields, in this order.
+type Visit3Builder struct {
+	value rkyv.Builder
+}
+
+var layoutVisit3 = rkyv.Layout{
+	Name: "Visit3", Size: 48, Align: 4,
+	Fields: []string{
+		"name",
+		"rooms",
+		"mood",
+		"quiet",
+		"late",
+		"guests",
+		"count",
+	},
+}
+
+// SetName sets the field name.
+func (b Visit3Builder) SetName(value string) {
+	e := b.value.Field(0)
+	if e == nil {
+		return
+	}
+	e.String(value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutString(w[:], at, value)
+		e.Unstage()
+	}
+}
+
+// SetRooms sets the field rooms.
+func (b Visit3Builder) SetRooms(value []uint64) {
+	e := b.value.Field(1)
+	if e == nil {
+		return
+	}
+	rkyv.EncodeSlice(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutVec(w[8:], at+8, len(value))
+		e.Unstage()
+	}
+}
+
+// SetMood sets the field mood.
+func (b Visit3Builder) SetMood(value Mood2) {
+	e := b.value.Field(2)
+	if e == nil {
+		return
+	}
+	partsMood2(e, value)
+	if _, at, ok := e.Stage(); ok {
+		value.fixed(e, at+16)
+		e.Unstage()
+	}
+}
+
+// BeginMood begins the field mood, to write it in place.
+func (b Visit3Builder) BeginMood() Mood2Builder {
+	return Mood2Builder{b.value.Inline(2, rkyv.NoTag, 16, &layoutMood2)}
+}
+
+// SetQuiet sets the field quiet.
+func (b Visit3Builder) SetQuiet(value bool) {
+	e := b.value.Field(3)
+	if e == nil {
+		return
+	}
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutBool(w[24:], value)
+		e.Unstage()
+	}
+}
+
+// SetLate sets the field late.
+func (b Visit3Builder) SetLate(value rkyv.Option[bool]) {
+	e := b.value.Field(4)
+	if e == nil {
+		return
+	}
+	if _, at, ok := e.Stage(); ok {
+		fixedOptionOfBool(e, at+25, &value)
+		e.Unstage()
+	}
+}
+
+// SetGuests sets the field guests.
+func (b Visit3Builder) SetGuests(value rkyv.Option[[]string]) {
+	e := b.value.Field(5)
+	if e == nil {
+		return
+	}
+	partsOptionOfVecOfString(e, &value)
+	if _, at, ok := e.Stage(); ok {
+		fixedOptionOfVecOfString(e, at+28, &value)
+		e.Unstage()
+	}
+}
+
+// BeginGuests begins the field guests, to write it in place.
+func (b Visit3Builder) BeginGuests() VecOfStringBuilder {
+	return VecOfStringBuilder{b.value.List(5, 28, 32, &layoutVecOfString)}
+}
+
+// SetCount sets the field count.
+func (b Visit3Builder) SetCount(value rkyv.Option[*uint64]) {
+	e := b.value.Field(6)
+	if e == nil {
+		return
+	}
+	partsOptionOfBoxOfU64(e, &value)
+	if _, at, ok := e.Stage(); ok {
+		fixedOptionOfBoxOfU64(e, at+40, &value)
+		e.Unstage()
+	}
+}
+
+// Wide2 is the message fixture::Wide2.
+type Wide2 struct {
+	Key    uint64
+	Flag   bool
+	Letter rkyv.Option[rune]
+	Other  rkyv.Option[uint64]
+}
+
+// EncodeArchive writes x as an archive.
+func (x *Wide2) EncodeArchive(e *rkyv.Encoder) {
+	if x == nil {
+		e.FailNil("Wide2")
+		return
+	}
+	if mark, ok := e.Enter(); ok {
+		contentWide2(e, x)
+		e.LeaveBox(mark)
+	}
+}
+
+func contentWide2(e *rkyv.Encoder, x *Wide2) {
+	mark, ok := e.Enter()
+	if !ok {
+		return
+	}
+	partsWide2(e, x)
+	at, ok := e.Place(mark, 1, 40, 8)
+	if ok {
+		fixedWide2(e, at, x)
+	}
+	e.Leave(mark, at)
+}
+
+func partsWide2(e *rkyv.Encoder, x *Wide2) {
+	partsOptionOfChar(e, &x.Letter)
+}
+
+func fixedWide2(e *rkyv.Encoder, at int, x *Wide2) {
+	w := (*[40]byte)(e.Window(at, 40))
+	rkyv.PutU64(w[:], x.Key)
+	rkyv.PutBool(w[8:], x.Flag)
+	fixedOptionOfChar(e, at+12, &x.Letter)
+	fixedOptionOfU64(e, at+24, &x.Other)
+}
+
+// Wide2View is Wide2 in an archive.
+//
+// As the reply of a call it owns the memory until Release; afterwards it must
+// not be used, nor anything that was had from it without a copy.
+type Wide2View struct {
+	ref     rkyv.Ref
+	archive outrigger.Archive
+}
+
+// Key returns the field key.
+func (v Wide2View) Key() uint64 {
+	return v.ref.U64(0)
+}
+
+// Flag returns the field flag.
+func (v Wide2View) Flag() bool {
+	return v.ref.Bool(8)
+}
+
+// Letter returns the field letter.
+func (v Wide2View) Letter() rkyv.Option[rune] {
+	return viewOptionOfChar(v.ref.At(12))
+}
+
+// Other returns the field other.
+func (v Wide2View) Other() rkyv.Option[uint64] {
+	return viewOptionOfU64(v.ref.At(24))
+}
+
+// Load returns a copy that shares no memory with the archive.
+func (v Wide2View) Load() (x Wide2) {
+	x.Key = v.ref.U64(0)
+	x.Flag = v.ref.Bool(8)
+	x.Letter = loadOptionOfChar(v.ref.At(12))
+	x.Other = loadOptionOfU64(v.ref.At(24))
+	return x
+}
+
+// Release gives the reply's memory back and makes v empty. It may be called again;
+// on a part of a message it only makes v empty.
+func (v *Wide2View) Release() {
+	archive := v.archive
+	*v = Wide2View{}
+	archive.Release()
+}
+
+// ParseWide2 returns a view of an archive, which must not change any more.
+//
+// Errors: *rkyv.InvalidError if the bytes are not the archive of a Wide2.
+func ParseWide2(archive []byte) (Wide2View, error) {
+	archive = rkyv.Aligned(archive)
+	archive = rkyv.Upgrade(archive, 40, []rkyv.Extent{{End: 9, Size: 16}, {End: 20, Size: 24}})
+	var c rkyv.Checker
+	at, ok := c.BoxedRoot(archive, 40, 8, 3)
+	if !ok || !checkWide2(&c, at) {
+		return Wide2View{}, c.Err()
+	}
+	return Wide2View{ref: rkyv.NewRef(archive, at)}, nil
+}
+
+func checkWide2(c *rkyv.Checker, at int) bool {
+	return c.Bool(at+8) &&
+		checkOptionOfChar(c, at+12) &&
+		c.Option(at+24)
+}
+
+// BuildWide2 begins the archive of a Wide2, written field by field in place of
+// being encoded. Reset of e comes before, Finish after the last field.
+func BuildWide2(e *rkyv.Encoder) Wide2Builder {
+	return Wide2Builder{rkyv.BuildBoxed(e, &layoutWide2)}
+}
+
+// Wide2Builder writes a Wide2: all fields, in this order.
+type Wide2Builder struct {
+	value rkyv.Builder
+}
+
+var layoutWide2 = rkyv.Layout{
+	Name: "Wide2", Size: 40, Align: 8,
+	Fields: []string{
+		"key",
+		"flag",
+		"letter",
+		"other",
+	},
+}
+
+// SetKey sets the field key.
+func (b Wide2Builder) SetKey(value uint64) {
+	e := b.value.Field(0)
+	if e == nil {
+		return
+	}
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutU64(w[:], value)
+		e.Unstage()
+	}
+}
+
+// SetFlag sets the field flag.
+func (b Wide2Builder) SetFlag(value bool) {
+	e := b.value.Field(1)
+	if e == nil {
+		return
+	}
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutBool(w[8:], value)
+		e.Unstage()
+	}
+}
+
+// SetLetter sets the field letter.
+func (b Wide2Builder) SetLetter(value rkyv.Option[rune]) {
+	e := b.value.Field(2)
+	if e == nil {
+		return
+	}
+	partsOptionOfChar(e, &value)
+	if _, at, ok := e.Stage(); ok {
+		fixedOptionOfChar(e, at+12, &value)
+		e.Unstage()
+	}
+}
+
+// SetOther sets the field other.
+func (b Wide2Builder) SetOther(value rkyv.Option[uint64]) {
+	e := b.value.Field(3)
+	if e == nil {
+		return
+	}
+	if _, at, ok := e.Stage(); ok {
+		fixedOptionOfU64(e, at+24, &value)
+		e.Unstage()
+	}
+}
+
+// Wide1 is the message fixture::Wide1.
+type Wide1 struct {
+	Key  uint64
+	Flag bool
+}
+
+// EncodeArchive writes x as an archive.
+func (x *Wide1) EncodeArchive(e *rkyv.Encoder) {
+	if x == nil {
+		e.FailNil("Wide1")
+		return
+	}
+	if mark, ok := e.Enter(); ok {
+		contentWide1(e, x)
+		e.LeaveBox(mark)
+	}
+}
+
+func contentWide1(e *rkyv.Encoder, x *Wide1) {
+	mark, ok := e.Enter()
+	if !ok {
+		return
+	}
+	at, ok := e.Place(mark, 1, 16, 8)
+	if ok {
+		fixedWide1(e, at, x)
+	}
+	e.Leave(mark, at)
+}
+
+func fixedWide1(e *rkyv.Encoder, at int, x *Wide1) {
+	w := (*[16]byte)(e.Window(at, 16))
+	rkyv.PutU64(w[:], x.Key)
+	rkyv.PutBool(w[8:], x.Flag)
+}
+
+// Wide1View is Wide1 in an archive.
+type Wide1View struct {
+	ref rkyv.Ref
+}
+
+// Key returns the field key.
+func (v Wide1View) Key() uint64 {
+	return v.ref.U64(0)
+}
+
+// Flag returns the field flag.
+func (v Wide1View) Flag() bool {
+	return v.ref.Bool(8)
+}
+
+// Load returns a copy that shares no memory with the archive.
+func (v Wide1View) Load() (x Wide1) {
+	x.Key = v.ref.U64(0)
+	x.Flag = v.ref.Bool(8)
+	return x
+}
+
+// ParseWide1 returns a view of an archive, which must not change any more.
+//
+// Errors: *rkyv.InvalidError if the bytes are not the archive of a Wide1.
+func ParseWide1(archive []byte) (Wide1View, error) {
+	archive = rkyv.Aligned(archive)
+	var c rkyv.Checker
+	at, ok := c.BoxedRoot(archive, 16, 8, 3)
+	if !ok || !checkWide1(&c, at) {
+		return Wide1View{}, c.Err()
+	}
+	return Wide1View{ref: rkyv.NewRef(archive, at)}, nil
+}
+
+func checkWide1(c *rkyv.Checker, at int) bool {
+	return c.Bool(at + 8)
+}
+
+// BuildWide1 begins the archive of a Wide1, written field by field in place of
+// being encoded. Reset of e comes before, Finish after the last field.
+func BuildWide1(e *rkyv.Encoder) Wide1Builder {
+	return Wide1Builder{rkyv.BuildBoxed(e, &layoutWide1)}
+}
+
+// Wide1Builder writes a Wide1: all fields, in this order.
+type Wide1Builder struct {
+	value rkyv.Builder
+}
+
+var layoutWide1 = rkyv.Layout{
+	Name: "Wide1", Size: 16, Align: 8,
+	Fields: []string{
+		"key",
+		"flag",
+	},
+}
+
+// SetKey sets the field key.
+func (b Wide1Builder) SetKey(value uint64) {
+	e := b.value.Field(0)
+	if e == nil {
+		return
+	}
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutU64(w[:], value)
+		e.Unstage()
+	}
+}
+
+// SetFlag sets the field flag.
+func (b Wide1Builder) SetFlag(value bool) {
+	e := b.value.Field(1)
+	if e == nil {
+		return
+	}
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutBool(w[8:], value)
+		e.Unstage()
+	}
+}
+
 func partsVecOfString(e *rkyv.Encoder, x []string) {
 	mark, ok := e.Enter()
 	if !ok {
@@ -17775,6 +19395,140 @@ func checkOptionOfBoxOfBool(c *rkyv.Checker, at int) bool {
 	return checkBoxOfBool(c, at+4)
 }
 
+func checkBoxOfVecOfU8(c *rkyv.Checker, at int) bool {
+	scope, ok := c.Box(at, 8, 4)
+	if !ok {
+		return false
+	}
+	at = scope.At
+	return c.Slice(at, 1, 1) && c.Leave(scope)
+}
+
+func partsBoxOfVecOfU8(e *rkyv.Encoder, x *[]byte) {
+	if x == nil {
+		e.FailNil("Box<Vec<u8>>")
+		return
+	}
+	mark, ok := e.Enter()
+	if !ok {
+		return
+	}
+	rkyv.EncodeSlice(e, *x)
+	at, ok := e.Place(mark, 1, 8, 4)
+	if ok {
+		w := e.Window(at, 8)
+		e.PutVec(w[:], at, len(*x))
+	}
+	e.Leave(mark, at)
+}
+
+func viewBoxOfVecOfU8(r rkyv.Ref) []byte {
+	return rkyv.CopySlice[byte](r.Box(0), 0)
+}
+
+func aliasBoxOfVecOfU8(r rkyv.Ref) []byte {
+	return rkyv.SliceView[byte](r.Box(0), 0)
+}
+
+func loadBoxOfVecOfU8(r rkyv.Ref) (x *[]byte) {
+	content := rkyv.CopySlice[byte](r.Box(0), 0)
+	return &content
+}
+
+func partsOptionOfBoxOfU64(e *rkyv.Encoder, x *rkyv.Option[*uint64]) {
+	if x.Valid {
+		partsBoxOfU64(e, x.Value)
+	}
+}
+
+func fixedOptionOfBoxOfU64(e *rkyv.Encoder, at int, x *rkyv.Option[*uint64]) {
+	if x.Valid {
+		w := (*[8]byte)(e.Window(at, 8))
+		w[0] = 1
+		e.PutBox(w[4:], at+4)
+	}
+}
+
+func viewOptionOfBoxOfU64(r rkyv.Ref) (option rkyv.Option[uint64]) {
+	if r.Bool(0) {
+		option = rkyv.Some(viewBoxOfU64(r.At(4)))
+	}
+	return option
+}
+
+func loadOptionOfBoxOfU64(r rkyv.Ref) (x rkyv.Option[*uint64]) {
+	if r.Bool(0) {
+		x = rkyv.Some(loadBoxOfU64(r.At(4)))
+	}
+	return x
+}
+
+func checkOptionOfBoxOfU64(c *rkyv.Checker, at int) bool {
+	some, ok := c.Some(at)
+	if !ok || !some {
+		return ok
+	}
+	return checkBoxOfU64(c, at+4)
+}
+
+func partsOptionOfChar(e *rkyv.Encoder, x *rkyv.Option[rune]) {
+	if x.Valid {
+		e.Char(x.Value)
+	}
+}
+
+func fixedOptionOfChar(e *rkyv.Encoder, at int, x *rkyv.Option[rune]) {
+	if x.Valid {
+		w := (*[8]byte)(e.Window(at, 8))
+		w[0] = 1
+		rkyv.PutChar(w[4:], x.Value)
+	}
+}
+
+func fixedOptionOfU64(e *rkyv.Encoder, at int, x *rkyv.Option[uint64]) {
+	if x.Valid {
+		w := (*[16]byte)(e.Window(at, 16))
+		w[0] = 1
+		rkyv.PutU64(w[8:], x.Value)
+	}
+}
+
+func viewOptionOfChar(r rkyv.Ref) (option rkyv.Option[rune]) {
+	if r.Bool(0) {
+		option = rkyv.Some(r.Char(4))
+	}
+	return option
+}
+
+func viewOptionOfU64(r rkyv.Ref) (option rkyv.Option[uint64]) {
+	if r.Bool(0) {
+		option = rkyv.Some(r.U64(8))
+	}
+	return option
+}
+
+func loadOptionOfChar(r rkyv.Ref) (x rkyv.Option[rune]) {
+	if r.Bool(0) {
+		x = rkyv.Some(r.Char(4))
+	}
+	return x
+}
+
+func loadOptionOfU64(r rkyv.Ref) (x rkyv.Option[uint64]) {
+	if r.Bool(0) {
+		x = rkyv.Some(r.U64(8))
+	}
+	return x
+}
+
+func checkOptionOfChar(c *rkyv.Checker, at int) bool {
+	some, ok := c.Some(at)
+	if !ok || !some {
+		return ok
+	}
+	return c.Char(at + 4)
+}
+
 func viewPoint(r rkyv.Ref) PointView {
 	return PointView{ref: r}
 }
@@ -17913,35 +19667,13 @@ func partsBoxOfU32(e *rkyv.Encoder, x *uint32) {
 	e.Leave(mark, at)
 }
 
-func fixedOptionOfU64(e *rkyv.Encoder, at int, x *rkyv.Option[uint64]) {
-	if x.Valid {
-		w := (*[16]byte)(e.Window(at, 16))
-		w[0] = 1
-		rkyv.PutU64(w[8:], x.Value)
-	}
-}
-
 func loadArray3OfF32(r rkyv.Ref) (x [3]float32) {
 	copy(x[:], rkyv.ArrayView[float32](r, 0, 3))
 	return x
 }
 
-func viewOptionOfU64(r rkyv.Ref) (option rkyv.Option[uint64]) {
-	if r.Bool(0) {
-		option = rkyv.Some(r.U64(8))
-	}
-	return option
-}
-
 func viewBoxOfU32(r rkyv.Ref) uint32 {
 	return r.Box(0).U32(0)
-}
-
-func loadOptionOfU64(r rkyv.Ref) (x rkyv.Option[uint64]) {
-	if r.Bool(0) {
-		x = rkyv.Some(r.U64(8))
-	}
-	return x
 }
 
 func loadBoxOfU32(r rkyv.Ref) (x *uint32) {
@@ -19347,6 +21079,20 @@ func checkBoxOfBool(c *rkyv.Checker, at int) bool {
 	return c.Bool(at) && c.Leave(scope)
 }
 
+func viewBoxOfU64(r rkyv.Ref) uint64 {
+	return r.Box(0).U64(0)
+}
+
+func loadBoxOfU64(r rkyv.Ref) (x *uint64) {
+	content := r.Box(0).U64(0)
+	return &content
+}
+
+func checkBoxOfU64(c *rkyv.Checker, at int) bool {
+	scope, ok := c.Box(at, 8, 8)
+	return ok && c.Leave(scope)
+}
+
 func viewVecOfU16(r rkyv.Ref) []uint16 {
 	return rkyv.CopySlice[uint16](r, 0)
 }
@@ -19363,17 +21109,8 @@ func viewVecOfOptionOfBoxOfColor(r rkyv.Ref) rkyv.List[rkyv.Option[Color]] {
 	return rkyv.VecList(r, 8, viewOptionOfBoxOfColor)
 }
 
-func viewBoxOfU64(r rkyv.Ref) uint64 {
-	return r.Box(0).U64(0)
-}
-
 func loadVecOfOptionOfBoxOfColor(r rkyv.Ref) (x []rkyv.Option[*Color]) {
 	return rkyv.LoadVec(r, 8, loadOptionOfBoxOfColor)
-}
-
-func loadBoxOfU64(r rkyv.Ref) (x *uint64) {
-	content := r.Box(0).U64(0)
-	return &content
 }
 
 func checkVecOfOptionOfBoxOfColor(c *rkyv.Checker, at int) bool {
@@ -19388,11 +21125,6 @@ func checkVecOfOptionOfBoxOfColor(c *rkyv.Checker, at int) bool {
 		}
 	}
 	return c.Leave(scope)
-}
-
-func checkBoxOfU64(c *rkyv.Checker, at int) bool {
-	scope, ok := c.Box(at, 8, 8)
-	return ok && c.Leave(scope)
 }
 
 func partsTupleOfU8AndString(e *rkyv.Encoder, x *rkyv.Tuple2[uint8, string]) {

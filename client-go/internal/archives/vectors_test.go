@@ -13,11 +13,16 @@ import (
 // it. (layout/tests/archives writes them.)
 type vector struct {
 	Type, Name, Hex, Verdicts string
-	Valid                     bool
+	// Again is the archive of what was read, if another version of the type wrote
+	// the first one.
+	Again string
+	Valid bool
 
 	index    int
 	archive  []byte
 	verdicts []byte
+	// again is what the value that was read encodes to.
+	again []byte
 }
 
 // vectors returns all golden archives, aligned.
@@ -39,6 +44,12 @@ func vectors(t testing.TB) []vector {
 			t.Fatal(v.Type, v.Name, err1, err2)
 		}
 		v.index, v.archive, v.verdicts = i, rkyv.Aligned(archive), verdicts
+		v.again = v.archive
+		if v.Again != "" {
+			if v.again, err = hex.DecodeString(v.Again); err != nil {
+				t.Fatal(v.Type, v.Name, err)
+			}
+		}
 	}
 	return all
 }
@@ -106,6 +117,13 @@ var kinds = map[string]kind{
 	"Shelf":      structKind(ParseShelf),
 	"Unit":       structKind(ParseUnit),
 	"Signal":     enumKind(ParseSignal),
+	"Visit1":     structKind(ParseVisit1),
+	"Visit2":     structKind(ParseVisit2),
+	"Visit3":     structKind(ParseVisit3),
+	"Wide1":      structKind(ParseWide1),
+	"Wide2":      structKind(ParseWide2),
+	"Mood1":      enumKind(ParseMood1),
+	"Mood2":      enumKind(ParseMood2),
 	"Shape":      enumKind(ParseShape),
 	"Expression": enumKind(ParseExpression),
 	"Color": {

@@ -226,9 +226,14 @@ fn number_of(meta: &Meta) -> Result<Option<LitInt>> {
 
 /// Whether a type is written by that name.
 fn is_named(kind: &Type, name: &str) -> bool {
-    let Type::Path(path) = kind else {
-        return false;
-    };
-    let last = path.path.segments.last();
-    last.is_some_and(|last| last.ident == name)
+    match kind {
+        Type::Path(path) => {
+            let last = path.path.segments.last();
+            last.is_some_and(|last| last.ident == name)
+        }
+        // What a macro was given as a type.
+        Type::Group(group) => is_named(&group.elem, name),
+        Type::Paren(paren) => is_named(&paren.elem, name),
+        _ => false,
+    }
 }

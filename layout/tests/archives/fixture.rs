@@ -4,15 +4,14 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::num::{NonZeroI64, NonZeroU8, NonZeroU16, NonZeroU32};
 use std::time::Duration;
 
-use outrigger_layout::schema::{
-    Document, Kind, Method, Service, Variant, canonical, fingerprint, hex,
-};
+use outrigger_layout::schema::{Document, Fingerprints, Kind, Method, Service, Variant, hex};
 use rkyv::with::{AsVec, Map as MapEach, Niche};
 use uuid::Uuid;
 
 use crate::document::{Builder, Described, message};
 use crate::instance::Page;
 use crate::sample::{Sample, Source};
+use crate::versions::{Mood1, Mood2, Visit1, Visit2, Visit3, Wide1, Wide2};
 
 message! { struct Scalars = ArchivedScalars, "" {
     flag: bool,
@@ -357,13 +356,19 @@ pub(crate) fn document() -> Document {
         method::<Ids, Ids>(&mut builder, "identify"),
         method::<Shelf, Shelf>(&mut builder, "shelve"),
         method::<Signal, Unit>(&mut builder, "signal"),
+        method::<Visit1, Mood1>(&mut builder, "visit"),
+        method::<Visit2, Visit2>(&mut builder, "visit_again"),
+        method::<Visit3, Wide2>(&mut builder, "visit_at_last"),
+        method::<Wide1, Mood2>(&mut builder, "ask"),
     ];
     methods[0].error = Some(builder.number::<Texts>());
     methods[1].error = Some(builder.number::<Shape>());
     methods[2].error = Some(builder.number::<Color>());
     let mut document = builder.document;
     for method in &mut methods {
-        method.fingerprint = hex(&fingerprint(&canonical(&document, method)));
+        let known = Fingerprints::of(&document, method);
+        method.fingerprint = hex(&known.newest);
+        method.older = known.older.iter().map(hex).collect();
     }
     document.services.push(Service {
         name: "kitchen".to_owned(),

@@ -7,12 +7,24 @@
 //!
 //! `OUTRIGGER_REWRITE=1 cargo test -p outrigger-layout --test archives` writes both.
 
+// What the attributes name of crate `outrigger`, which stands above this one.
+extern crate self as outrigger;
+pub use outrigger_derive::message;
+pub use outrigger_layout::Error;
+pub use outrigger_layout::message::{Archived, Message};
+/// What generated code names.
+pub mod __private {
+    pub use outrigger_layout::{message, schema, schema::node};
+    pub use rkyv;
+}
+
 mod depth;
 mod document;
 mod fixture;
 mod instance;
 mod sample;
 mod vectors;
+mod versions;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -92,8 +104,8 @@ fn gofmt_has_nothing_to_say() {
 fn golden_archives_and_verdicts_are_what_rkyv_says() {
     let text = vectors::to_json(&vectors::all());
     assert!(
-        text.len() < 300_000,
-        "{} bytes (maximum 300000)",
+        text.len() < 400_000,
+        "{} bytes (maximum 400000)",
         text.len()
     );
     assert_golden("layout/tests/archives/vectors.json", &text);

@@ -14,12 +14,13 @@ use rkyv::{Archive, Archived, Portable, Serialize};
 use crate::fixture::*;
 use crate::instance::Page;
 use crate::sample::{Sample, Source, mutant};
+use crate::versions;
 
 /// How many mutants of each archive are judged.
 const MUTANTS: usize = 1024;
 
 /// How many values of each type are made at random.
-const RANDOM: u64 = 4;
+pub(crate) const RANDOM: u64 = 4;
 
 /// One archive.
 pub(crate) struct Vector {
@@ -30,6 +31,35 @@ pub(crate) struct Vector {
     valid: bool,
     /// Bit by bit, from the lowest of each byte: whether rkyv accepts each mutant.
     verdicts: Vec<u8>,
+    /// The archive of the value that was read, if another version of the type wrote
+    /// the first one.
+    pub(crate) again: Option<Vec<u8>>,
+}
+
+impl Vector {
+    /// An archive, and what is said to it and to mutants of it.
+    pub(crate) fn judged(
+        type_name: &'static str,
+        name: &str,
+        archive: &[u8],
+        number: u64,
+        accepts: impl Fn(&[u8]) -> bool,
+    ) -> Self {
+        let mut source = Source::new(number, 0);
+        let mut verdicts = vec![0; MUTANTS / 8];
+        for index in 0..MUTANTS {
+            let accepted = accepts(&mutant(&mut source, archive));
+            verdicts[index / 8] |= u8::from(accepted) << (index % 8);
+        }
+        Self {
+            type_name,
+            name: name.to_owned(),
+            archive: archive.to_vec(),
+            valid: accepts(archive),
+            verdicts,
+            again: None,
+        }
+    }
 }
 
 /// The vectors of all types.
@@ -51,6 +81,7 @@ pub(crate) fn all() -> Vec<Vector> {
         Expression Awkward Compound Item Order Client PointView Kitchen
         Tuples Results Times Wides Boxes Maps Niches Ids Shelf Signal Unit
     }
+    versions::all(&mut vectors);
     vectors
 }
 
@@ -220,23 +251,18 @@ where
         + for<'b> CheckBytes<ArchiveChecker<'b, BoxedError>>,
 {
     let archive = rkyv::to_bytes::<Error>(value).expect("a value that archives");
-    let valid = access::<Archived<T>>(&archive).is_ok();
-    let mut source = Source::new(vectors.len() as u64, 0);
-    let mut verdicts = vec![0; MUTANTS / 8];
-    for index in 0..MUTANTS {
-        let mut aligned = AlignedVec::<16>::new();
-        aligned.extend_from_slice(&mutant(&mut source, &archive));
-        let accepted = access::<Archived<T>>(&aligned).is_ok();
-        verdicts[index / 8] |= u8::from(accepted) << (index % 8);
-    }
-    let (name, archive) = (name.to_owned(), archive.to_vec());
-    vectors.push(Vector {
+    let number = vectors.len() as u64;
+    vectors.push(Vector::judged(
         type_name,
         name,
-        archive,
-        valid,
-        verdicts,
-    });
+        &archive,
+        number,
+        |mutant| {
+            let mut aligned = AlignedVec::<16>::new();
+            aligned.extend_from_slice(mutant);
+            access::<Archived<T>>(&aligned).is_ok()
+        },
+    ));
 }
 
 /// The vectors as JSON, one on a line.
@@ -250,11 +276,13 @@ pub(crate) fn to_json(vectors: &[Vector]) -> String {
             ..
         } = vector;
         let (archive, verdicts) = (hex(&vector.archive), hex(&vector.verdicts));
+        let again = vector.again.as_deref().map(hex);
+        let again = again.map_or(String::new(), |again| format!(", \"again\": \"{again}\""));
         let end = if index + 1 == vectors.len() { "" } else { "," };
         let _ = writeln!(
             text,
             "{{\"type\": \"{type_name}\", \"name\": \"{name}\", \"valid\": {valid}, \
-             \"hex\": \"{archive}\", \"verdicts\": \"{verdicts}\"}}{end}"
+             \"hex\": \"{archive}\", \"verdicts\": \"{verdicts}\"{again}}}{end}"
         );
     }
     text.push_str("]\n");

@@ -6,6 +6,9 @@ use std::path::Path;
 use outrigger::{Server, generate};
 
 #[allow(dead_code, reason = "here are its services")]
+#[path = "../examples/testbed/diaries.rs"]
+mod diaries;
+#[allow(dead_code, reason = "here are its services")]
 #[path = "../examples/testbed/kitchen.rs"]
 mod kitchen;
 #[allow(dead_code, reason = "here are its services")]
@@ -28,6 +31,21 @@ fn the_go_packages_of_the_testbed_are_fresh() {
         generate::write_go(&schema, &folder).expect("it can be written");
     }
     generate::check_go(&schema, &folder).expect("OUTRIGGER_REWRITE=1 cargo test writes it");
+}
+
+/// Each version of the service that the tests of evolution call has a folder.
+#[test]
+fn the_go_packages_of_older_and_other_versions_are_fresh() {
+    let versions = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../client-go/internal/versions");
+    for version in ["first", "second", "branch", "rewritten"] {
+        let builder = Server::builder();
+        diaries::serve(&builder.registry(), version).expect("a version");
+        let (schema, folder) = (builder.registry().schema(), versions.join(version));
+        if std::env::var_os("OUTRIGGER_REWRITE").is_some() {
+            generate::write_go(&schema, &folder).expect("it can be written");
+        }
+        generate::check_go(&schema, &folder).expect("OUTRIGGER_REWRITE=1 cargo test writes it");
+    }
 }
 
 #[test]

@@ -91,14 +91,19 @@ pub(super) fn has_builder(types: &Types<'_>, number: u32) -> bool {
 /// The builder of a struct.
 pub(super) fn structure(functions: &mut Functions<'_>, number: u32) -> String {
     let described = functions.types.get(number);
-    let Kind::Struct { fields, .. } = &described.kind else {
+    let Kind::Struct { fields, since, .. } = &described.kind else {
         return String::new();
     };
     if fields.is_empty() {
         return String::new();
     }
     let name = functions.types.base(number).to_owned();
-    let mut out = build(&name);
+    let begin = if since.is_empty() {
+        "Build"
+    } else {
+        "BuildBoxed"
+    };
+    let mut out = build(&name, begin);
     out.push_str(&fields_text(functions, &name, &name, described, fields));
     out
 }
@@ -110,7 +115,7 @@ pub(super) fn choice(functions: &mut Functions<'_>, number: u32) -> String {
         return String::new();
     };
     let name = functions.types.base(number).to_owned();
-    let mut out = build(&name);
+    let mut out = build(&name, "Build");
     line!(
         out,
         "\n// {name}Builder writes a {name}: one of its variants."
@@ -200,13 +205,13 @@ pub(super) fn list(functions: &mut Functions<'_>, number: u32) -> String {
     out
 }
 
-/// The function that begins an archive.
-fn build(name: &str) -> String {
+/// The function that begins an archive, by means of that one of the runtime.
+fn build(name: &str, begin: &str) -> String {
     format!(
         "\n// Build{name} begins the archive of a {name}, written field by field in place of\n\
          // being encoded. Reset of e comes before, Finish after the last field.\n\
          func Build{name}(e *rkyv.Encoder) {name}Builder {{\n\
-         \treturn {name}Builder{{rkyv.Build(e, &layout{name})}}\n}}\n"
+         \treturn {name}Builder{{rkyv.{begin}(e, &layout{name})}}\n}}\n"
     )
 }
 

@@ -5,6 +5,7 @@ use super::builders;
 use super::names::{Scope, exported};
 use super::text::{BANNER, doc, line};
 use super::types::Types;
+use crate::schema::version::extended;
 use crate::schema::{Document, Kind, Method, Service, canonical, type_name};
 
 /// Refuses a service whose methods Go cannot have.
@@ -179,7 +180,20 @@ fn variable_text(document: &Document, method: &Method, full: &str, variable: &st
         line!(out, "\t\t{},", half.join(", "));
     }
     let schema = canonical(document, method);
-    line!(out, "\t}},\n\tSchema: `{schema}`,\n}}\n");
+    line!(out, "\t}},\n\tSchema: `{schema}`,");
+    if !method.older.is_empty() {
+        line!(out, "\tOlder: [][16]byte{{");
+        for older in method.older.iter().rev().filter_map(|older| bytes(older)) {
+            let digits = extended(&older).map(|byte| format!("{byte:#04x}"));
+            line!(out, "\t\t{{");
+            for half in digits.chunks(8) {
+                line!(out, "\t\t\t{},", half.join(", "));
+            }
+            line!(out, "\t\t}},");
+        }
+        line!(out, "\t}},");
+    }
+    line!(out, "}}\n");
     out
 }
 

@@ -13,6 +13,7 @@ pub(super) fn text(functions: &mut Functions<'_>, number: u32, is_reply: bool) -
         doc: rust,
         path,
         fields,
+        since,
         ..
     } = &functions.types.get(number).kind
     else {
@@ -32,7 +33,11 @@ pub(super) fn text(functions: &mut Functions<'_>, number: u32, is_reply: bool) -
         out,
         "\tif x == nil {{\n\t\te.FailNil({name:?})\n\t\treturn\n\t}}"
     );
-    out.push_str(&functions.content(number, "*x"));
+    if since.is_empty() {
+        out.push_str(&functions.content(number, "*x"));
+    } else {
+        out.push_str(&behind_pointer(functions, number, &name));
+    }
     line!(out, "}}");
     let parts = parts(functions, fields);
     if !parts.is_empty() {
@@ -57,6 +62,21 @@ pub(super) fn text(functions: &mut Functions<'_>, number: u32, is_reply: bool) -
         line!(out, "\nfunc check{name}(c *rkyv.Checker, at int) bool {{");
         line!(out, "\treturn {conditions}\n}}");
     }
+    out
+}
+
+/// Writes an extensible struct, and the pointer to it that is the root.
+fn behind_pointer(functions: &mut Functions<'_>, number: u32, name: &str) -> String {
+    let mut out = String::new();
+    line!(
+        out,
+        "\tif mark, ok := e.Enter(); ok {{\n\t\tcontent{name}(e, x)\n\t\te.LeaveBox(mark)\n\t}}"
+    );
+    line!(
+        out,
+        "}}\n\nfunc content{name}(e *rkyv.Encoder, x *{name}) {{"
+    );
+    out.push_str(&functions.content(number, "*x"));
     out
 }
 
@@ -218,12 +238,16 @@ pub(super) fn parse(functions: &Functions<'_>, number: u32, size: u32, align: u3
         out,
         "func Parse{name}(archive []byte) ({name}View, error) {{"
     );
+    let (versions, root) = functions.types.root(number);
     line!(
         out,
-        "\tarchive = rkyv.Aligned(archive)\n\tvar c rkyv.Checker"
+        "\tarchive = rkyv.Aligned(archive){versions}\n\tvar c rkyv.Checker"
     );
     let depth = functions.types.depth_limit(number);
-    line!(out, "\tat, ok := c.Root(archive, {size}, {align}, {depth})");
+    line!(
+        out,
+        "\tat, ok := c.{root}(archive, {size}, {align}, {depth})"
+    );
     let check = if functions.types.needs_check(number) {
         format!("!ok || !check{name}(&c, at)")
     } else {

@@ -23,6 +23,7 @@
 //! ```
 
 use super::Unsupported;
+use crate::schema::version::Extent;
 use crate::schema::{Document, Field, Kind, Type, type_name};
 
 /// The types of a package, and what Go calls them.
@@ -103,6 +104,24 @@ impl<'a> Types<'a> {
     /// Offset of what follows a tag byte: the value of an option or a result.
     pub(super) fn tagged_offset(&self, item: u32) -> u32 {
         self.get(item).align.max(1)
+    }
+
+    /// How the root of an archive is found: what makes room in an older one, as a
+    /// statement behind another, and the checker's method.
+    pub(super) fn root(&self, number: u32) -> (String, &'static str) {
+        let extents = self.document.extents(self.get(number));
+        let Some((newest, older)) = extents.split_last() else {
+            return (String::new(), "Root");
+        };
+        let mut upgrade = String::new();
+        if !older.is_empty() {
+            let row = |extent: &Extent| format!("{{End: {}, Size: {}}}", extent.end, extent.size);
+            let rows = older.iter().map(row).collect::<Vec<_>>().join(", ");
+            let size = newest.size;
+            upgrade =
+                format!("\n\tarchive = rkyv.Upgrade(archive, {size}, []rkyv.Extent{{{rows}}})");
+        }
+        (upgrade, "BoxedRoot")
     }
 
     /// True for an enum whose variants have no fields.
