@@ -12,6 +12,7 @@ pub mod canonical;
 mod check;
 pub mod collect;
 mod depth;
+pub mod diff;
 pub mod document;
 pub mod node;
 mod variant;

@@ -2,6 +2,7 @@
 //! generate Go for its services.
 
 mod generator;
+mod schema;
 mod source;
 
 use std::io::{Read, Write};
@@ -13,6 +14,7 @@ use outrigger::server::{LogLevel, ServeArgs, exit_code, init_logging, usage};
 use outrigger::{Client, Codec, Error, Server};
 
 use generator::Generate;
+use schema::SchemaArgs;
 
 /// Go programs call Rust in another process through shared memory.
 #[derive(Parser)]
@@ -21,7 +23,8 @@ use generator::Generate;
     about,
     after_help = "Exit codes are those of sysexits.h: 64 wrong usage, 65 wrong data, \
     69 no server or no such method, 70 the handler failed, 71 the system did, \
-    73 no socket can be created, 75 timeout or nothing free, 76 protocol."
+    73 no socket can be created, 75 timeout or nothing free, 76 protocol; or schemas that \
+    need a new version of a method."
 )]
 struct Outrigger {
     #[command(subcommand)]
@@ -38,18 +41,11 @@ enum Command {
     Ping(PingArgs),
     /// List the methods of a server.
     Methods(Target),
-    /// Print the schema of a sidecar's typed services as JSON.
+    /// Print the schema of a sidecar's typed services as JSON, or what two differ in.
     Schema(SchemaArgs),
     /// Generate code for other languages.
     #[command(subcommand)]
     Gen(Generate),
-}
-
-#[derive(Args)]
-struct SchemaArgs {
-    /// A sidecar binary, a JSON file, or unix:///path of a running server.
-    #[arg(long, value_name = "SOURCE")]
-    from: String,
 }
 
 /// Which server, and how long to wait for it.
@@ -101,7 +97,7 @@ fn main() -> ExitCode {
         Command::Call(args) => call(&args),
         Command::Ping(args) => ping(&args),
         Command::Methods(target) => methods(&target),
-        Command::Schema(args) => schema(&args),
+        Command::Schema(args) => schema::run(&args),
         Command::Gen(what) => generator::run(&what).and_then(|report| print(report.as_bytes())),
     };
     match outcome {
@@ -173,12 +169,6 @@ fn methods(target: &Target) -> Result<(), Error> {
     let mut text = reply.json::<Vec<String>>()?.join("\n");
     text.push('\n');
     print(text.as_bytes())
-}
-
-fn schema(args: &SchemaArgs) -> Result<(), Error> {
-    let document = source::read(&args.from, Duration::from_secs(10))?;
-    let text = serde_json::to_string_pretty(&document).map_err(Error::serialization)?;
-    print(format!("{text}\n").as_bytes())
 }
 
 fn standard_input() -> Result<Vec<u8>, Error> {

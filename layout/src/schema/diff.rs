@@ -1,0 +1,402 @@
+//! What differs between two schemas, in words, and who of both still understand each
+//! other.
+//!
+//! ```text
+//!   Document (old) ─┐              ┌─ verdict, from the fingerprints
+//!                   ├─▶ Change ◀───┤
+//!   Document (new) ─┘              └─ words, from types of equal place
+//! ```
+//!
+//! The verdict is the one that a client and a server reach; the words explain it.
+
+use core::fmt;
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::schema::canonical::{canonical, first_difference, type_name};
+use crate::schema::document::{Document, Field, Kind, Method, Variant};
+
+/// Most differences of one method that are told.
+const WORDS_MAX: usize = 30;
+
+/// What a difference means.
+///
+/// ```
+/// use outrigger_layout::schema::diff::Verdict;
+/// assert!(Verdict::Appended.is_safe() && !Verdict::Removed.is_safe());
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// The new side has appended: both understand each other.
+    Appended,
+    /// The old side has appended, and so is the newer one: both understand each other.
+    Older,
+    /// Something that neither clients nor servers depend on.
+    Harmless,
+    /// The method is new: a server of the old side answers NOT_FOUND.
+    Added,
+    /// The method is gone: a server of the new side answers NOT_FOUND.
+    Removed,
+    /// The new side takes no JSON any more.
+    WithoutJson,
+    /// The new side does not know all older versions any more that the old one knows.
+    Renumbered,
+    /// Both refuse each other with VERSION_MISMATCH.
+    Mismatch,
+}
+
+impl Verdict {
+    /// Whether all that the clients of the old side call is answered.
+    pub fn is_safe(self) -> bool {
+        use Verdict::{Mismatch, Removed, Renumbered, WithoutJson};
+        !matches!(self, Removed | WithoutJson | Renumbered | Mismatch)
+    }
+
+    /// What it means, as part of a sentence.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Appended => {
+                "safe in both directions: the new side has appended, the old one does not see it"
+            }
+            Self::Older => {
+                "safe in both directions: the old side has appended, the new one does not see it"
+            }
+            Self::Harmless => "safe in both directions: the messages are the same",
+            Self::Added => "safe for old clients: the method is new (old servers: NOT_FOUND)",
+            Self::Removed => "not safe for old clients: the method is gone (NOT_FOUND)",
+            Self::WithoutJson => "not safe for old clients: no JSON any more (SERIALIZATION)",
+            Self::Renumbered => {
+                "not safe for clients older than the old side: its versions were renumbered \
+                 (VERSION_MISMATCH)"
+            }
+            Self::Mismatch => {
+                "needs a new version: both refuse each other (VERSION_MISMATCH) unless the server \
+                 has the old method beside the new one"
+            }
+        }
+    }
+}
+
+/// What differs about one method.
+///
+/// ```
+/// use outrigger_layout::schema::diff::{Change, Verdict};
+/// let change = Change {
+///     method: "greeter.greet".to_owned(),
+///     verdict: Verdict::Removed,
+///     words: vec!["it was String -> ()".to_owned()],
+/// };
+/// assert_eq!(
+///     change.to_string(),
+///     "greeter.greet: not safe for old clients: the method is gone (NOT_FOUND)\n  \
+///      it was String -> ()\n"
+/// );
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// The method's whole name.
+    pub method: String,
+    /// What it means.
+    pub verdict: Verdict,
+    /// What it is: one sentence each.
+    pub words: Vec<String>,
+}
+
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}: {}", self.method, self.verdict.words())?;
+        self.words
+            .iter()
+            .try_for_each(|text| writeln!(f, "  {text}"))
+    }
+}
+
+/// The methods that differ, by name. Documentation is left out, and so is where types
+/// stand in Rust.
+///
+/// ```
+/// use outrigger_layout::schema::{Document, diff::differences};
+/// assert!(differences(&Document::default(), &Document::default()).is_empty());
+/// ```
+///
+/// # Panics
+/// As [`canonical`].
+pub fn differences(old: &Document, new: &Document) -> Vec<Change> {
+    let (before, after) = (methods(old), methods(new));
+    let names: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+    let change = |name: &String| {
+        let (verdict, words) = match (before.get(name), after.get(name)) {
+            (Some(before), Some(after)) => changed(old, new, before, after)?,
+            (Some(before), None) => (
+                Verdict::Removed,
+                vec![format!("it was {}", signature(old, before))],
+            ),
+            (None, Some(after)) => (
+                Verdict::Added,
+                vec![format!("it is {}", signature(new, after))],
+            ),
+            (None, None) => return None,
+        };
+        Some(Change {
+            method: name.clone(),
+            verdict,
+            words,
+        })
+    };
+    names.into_iter().filter_map(change).collect()
+}
+
+fn methods(document: &Document) -> BTreeMap<String, &Method> {
+    let services = document.services.iter();
+    let methods = services.flat_map(|service| {
+        let named = |method: &'_ Method| format!("{}.{}", service.name, method.name);
+        service
+            .methods
+            .iter()
+            .map(move |method| (named(method), method))
+    });
+    methods.collect()
+}
+
+fn signature(document: &Document, method: &Method) -> String {
+    let name = |number| type_name(document, number);
+    let error = method.error.map(|error| format!(" or {}", name(error)));
+    let (request, reply) = (name(method.request), name(method.reply));
+    format!("{request} -> {reply}{}", error.unwrap_or_default())
+}
+
+/// A method that both have.
+fn changed(
+    old: &Document,
+    new: &Document,
+    before: &Method,
+    after: &Method,
+) -> Option<(Verdict, Vec<String>)> {
+    let mut words = messages(old, new, before, after);
+    if before.placement != after.placement {
+        let (was, is) = (&before.placement, &after.placement);
+        words.push(format!("runs: was {was}, is {is}"));
+    }
+    if before.codecs != after.codecs {
+        let (was, is) = (before.codecs.join(", "), after.codecs.join(", "));
+        words.push(format!("codecs: was {was}, is {is}"));
+    }
+    let json = |method: &Method| method.codecs.iter().any(|codec| codec == "json");
+    let same = before.fingerprint == after.fingerprint;
+    let follows = same || after.older.contains(&before.fingerprint);
+    let leads = before.older.contains(&after.fingerprint);
+    let mut older = before.older.iter();
+    let verdict = if !follows && !leads {
+        Verdict::Mismatch
+    } else if json(before) && !json(after) {
+        Verdict::WithoutJson
+    } else if leads {
+        Verdict::Older
+    } else if !older.all(|older| after.older.contains(older)) {
+        Verdict::Renumbered
+    } else if !same {
+        Verdict::Appended
+    } else if words.is_empty() {
+        return None;
+    } else {
+        Verdict::Harmless
+    };
+    Some((verdict, words))
+}
+
+/// How the messages differ.
+fn messages(old: &Document, new: &Document, before: &Method, after: &Method) -> Vec<String> {
+    if before.fingerprint == after.fingerprint {
+        return Vec::new();
+    }
+    let mut walk = Walk {
+        old,
+        new,
+        seen: BTreeSet::new(),
+        words: Vec::new(),
+    };
+    walk.types("request", before.request, after.request);
+    walk.types("reply", before.reply, after.reply);
+    match (before.error, after.error) {
+        (Some(before), Some(after)) => walk.types("error", before, after),
+        (Some(before), None) => {
+            let name = type_name(old, before);
+            walk.words
+                .push(format!("error: was {name}, is none of its own"));
+        }
+        (None, Some(after)) => {
+            let name = type_name(new, after);
+            walk.words
+                .push(format!("error: was none of its own, is {name}"));
+        }
+        (None, None) => {}
+    }
+    let mut words = walk.words;
+    let (ours, theirs) = (canonical(old, before), canonical(new, after));
+    if let (true, Some(difference)) = (words.is_empty(), first_difference(&ours, &theirs)) {
+        words.push(format!(
+            "was {:?}, is {:?}",
+            difference.ours, difference.theirs
+        ));
+    }
+    if words.len() > WORDS_MAX {
+        let more = words.len() - WORDS_MAX;
+        words.truncate(WORDS_MAX);
+        words.push(format!("and {more} more"));
+    }
+    words
+}
+
+/// The walk through the types of two methods, side by side.
+struct Walk<'d> {
+    old: &'d Document,
+    new: &'d Document,
+    /// Pairs that were compared, or are being compared.
+    seen: BTreeSet<(u32, u32)>,
+    words: Vec<String>,
+}
+
+impl Walk<'_> {
+    fn say(&mut self, place: &str, text: impl fmt::Display) {
+        self.words.push(format!("{place}: {text}"));
+    }
+
+    /// Compares two types of one place: `request`, `Person.name`.
+    fn types(&mut self, place: &str, before: u32, after: u32) {
+        if !self.seen.insert((before, after)) {
+            return;
+        }
+        let (old, new) = (self.old, self.new);
+        let (was, is) = (&old.types[before as usize], &new.types[after as usize]);
+        match (&was.kind, &is.kind) {
+            (
+                Kind::Struct {
+                    name,
+                    fields,
+                    since,
+                    ..
+                },
+                Kind::Struct {
+                    name: other,
+                    fields: others,
+                    since: later,
+                    ..
+                },
+            ) => {
+                self.names(place, name, other);
+                self.growth(other, since, later);
+                self.fields(other, fields, others, later);
+            }
+            (
+                Kind::Enum {
+                    name,
+                    variants,
+                    since,
+                    ..
+                },
+                Kind::Enum {
+                    name: other,
+                    variants: others,
+                    since: later,
+                    ..
+                },
+            ) => {
+                self.names(place, name, other);
+                self.growth(other, since, later);
+                self.variants(other, variants, others, later);
+            }
+            (was, is) => {
+                let (name, other) = (type_name(old, before), type_name(new, after));
+                if name != other {
+                    return self.say(place, format!("was {name}, is {other}"));
+                }
+                for (before, after) in was.children().into_iter().zip(is.children()) {
+                    self.types(place, before, after);
+                }
+            }
+        }
+    }
+
+    fn names(&mut self, place: &str, was: &str, is: &str) {
+        if was != is {
+            self.say(place, format!("was named {was}, is named {is}"));
+        }
+    }
+
+    fn growth(&mut self, name: &str, before: &[u32], after: &[u32]) {
+        match (before.is_empty(), after.is_empty()) {
+            (true, false) => self.say(name, "was not extensible, is extensible"),
+            (false, true) => self.say(name, "was extensible, is not extensible"),
+            _ => {}
+        }
+    }
+
+    /// Compares the fields of a struct or of a variant.
+    fn fields(&mut self, owner: &str, before: &[Field], after: &[Field], since: &[u32]) {
+        let names = |fields: &[Field]| fields.iter().map(|f| f.name.clone()).collect::<Vec<_>>();
+        for field in before {
+            match after.iter().find(|other| other.name == field.name) {
+                Some(other) => {
+                    let place = format!("{owner}.{}", field.name);
+                    self.types(&place, field.type_number, other.type_number);
+                }
+                None => self.say(owner, format!("field {} is gone", field.name)),
+            }
+        }
+        for (index, field) in after.iter().enumerate() {
+            if !before.iter().any(|other| other.name == field.name) {
+                let kind = type_name(self.new, field.type_number);
+                let version = version(since.get(index));
+                self.say(
+                    owner,
+                    format!("field {}: {kind} is new{version}", field.name),
+                );
+            }
+        }
+        self.order(owner, "fields", &names(before), &names(after));
+    }
+
+    fn variants(&mut self, owner: &str, before: &[Variant], after: &[Variant], since: &[u32]) {
+        let names = |all: &[Variant]| all.iter().map(|v| v.name.clone()).collect::<Vec<_>>();
+        for variant in before {
+            let Some(other) = after.iter().find(|other| other.name == variant.name) else {
+                self.say(owner, format!("variant {} is gone", variant.name));
+                continue;
+            };
+            let place = format!("{owner}::{}", variant.name);
+            if variant.tag != other.tag {
+                self.say(&place, format!("tag was {}, is {}", variant.tag, other.tag));
+            }
+            self.fields(&place, &variant.fields, &other.fields, &[]);
+        }
+        for (index, variant) in after.iter().enumerate() {
+            if !before.iter().any(|other| other.name == variant.name) {
+                let version = version(since.get(index));
+                self.say(owner, format!("variant {} is new{version}", variant.name));
+            }
+        }
+        self.order(owner, "variants", &names(before), &names(after));
+    }
+
+    /// Whether those that both have stand in the same order, with what is new behind.
+    fn order(&mut self, owner: &str, what: &str, before: &[String], after: &[String]) {
+        let common = before.iter().filter(|name| after.contains(name));
+        let common: Vec<&String> = common.collect();
+        let others = after.iter().filter(|name| before.contains(name));
+        if !common.iter().copied().eq(others) {
+            self.say(owner, format!("its {what} stand in another order"));
+        } else if !after.iter().take(common.len()).eq(common) {
+            self.say(
+                owner,
+                format!("its new {what} do not stand behind the others"),
+            );
+        }
+    }
+}
+
+/// The version of what is new, in words.
+fn version(since: Option<&u32>) -> String {
+    match since {
+        Some(1) | None => String::new(),
+        Some(number) => format!(" (since {number})"),
+    }
+}

@@ -1,0 +1,77 @@
+//! `outrigger schema` and `outrigger schema diff`.
+
+use std::time::Duration;
+
+use clap::{Args, Subcommand};
+use outrigger::__private::schema::diff::{Verdict, differences};
+use outrigger::{Code, Error};
+
+use crate::{print, source};
+
+#[derive(Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+pub(crate) struct SchemaArgs {
+    /// A sidecar binary, a JSON file, or unix:///path of a running server.
+    #[arg(long, value_name = "SOURCE", required = true)]
+    from: Option<String>,
+    #[command(subcommand)]
+    action: Option<Action>,
+}
+
+#[derive(Subcommand)]
+enum Action {
+    /// Say in words what differs, method by method, and whether it is safe.
+    #[command(
+        after_help = "Exit code 0 if all that clients of OLD call is still answered, 76 if a \
+        method needs a new version or is gone, others as for all commands."
+    )]
+    Diff(DiffArgs),
+}
+
+/// Each a sidecar binary, a JSON file, or unix:///path of a running server.
+#[derive(Args)]
+struct DiffArgs {
+    /// The schema that clients have, or that is in use.
+    old: String,
+    /// The schema that is to come.
+    new: String,
+}
+
+/// How long a running server may take for its schema.
+const SERVER_WAIT_MAX: Duration = Duration::from_secs(10);
+
+/// Prints a schema, or what two differ in.
+///
+/// # Errors
+/// As `source::read`; VERSION_MISMATCH if a difference is not safe.
+pub(crate) fn run(args: &SchemaArgs) -> Result<(), Error> {
+    if let Some(Action::Diff(sources)) = &args.action {
+        return diff(sources);
+    }
+    let from = args.from.as_deref().unwrap_or_default();
+    let document = source::read(from, SERVER_WAIT_MAX)?;
+    let text = serde_json::to_string_pretty(&document).map_err(Error::serialization)?;
+    print(format!("{text}\n").as_bytes())
+}
+
+fn diff(sources: &DiffArgs) -> Result<(), Error> {
+    let old = source::read(&sources.old, SERVER_WAIT_MAX)?;
+    let new = source::read(&sources.new, SERVER_WAIT_MAX)?;
+    let changes = differences(&old, &new);
+    let mut report: String = changes.iter().map(ToString::to_string).collect();
+    if changes.is_empty() {
+        report.push_str("no method differs\n");
+    }
+    print(report.as_bytes())?;
+    let is_safe = |verdict: Verdict| verdict.is_safe();
+    let unsafe_count = changes
+        .iter()
+        .filter(|change| !is_safe(change.verdict))
+        .count();
+    if unsafe_count == 0 {
+        return Ok(());
+    }
+    let (count, s) = (changes.len(), if changes.len() == 1 { "" } else { "s" });
+    let text = format!("{unsafe_count} of {count} method{s} that differ: not safe");
+    Err(Error::with_details(Code::VERSION_MISMATCH, &[&text]))
+}
