@@ -196,14 +196,14 @@ fn what_fills_an_older_struct_up_is_no_value_of_a_newer_field() {
 #[test]
 fn a_struct_of_no_version_is_refused_in_words() {
     for (len, words) in [
-        (0, "a message of 0 bytes"),
+        (0_i32, "a message of 0 bytes"),
         (16, "a message of 16 bytes (allowed: 20, 32, 44 and more)"),
         (24, "a message of 24 bytes (allowed: 20, 32, 44 and more)"),
         (36, "a message of 36 bytes"),
     ] {
         let mut bytes = ArchiveMemory::new();
         bytes.resize(64, 0);
-        bytes.extend_from_slice(&(-len as i32).to_le_bytes());
+        bytes.extend_from_slice(&(-len).to_le_bytes());
         assert!(third::Visit::upgraded(&bytes).is_none());
         let error = Archive::<third::Visit>::new(bytes).unwrap_err();
         assert_eq!(error.code(), Code::SERIALIZATION);

@@ -86,10 +86,12 @@ fn implementations(
         .iter()
         .map(Part::node_constant)
         .filter(|_| is_instance);
+    let allowed = versions.allowed();
     let layout = layout_impl(input, shape, versions);
     let message = message_impl(input, versions);
     quote! {
         #derives
+        #allowed
         #input
 
         // Looked at here, so that what a field's own node refuses is an error of the type.

@@ -55,6 +55,15 @@ impl Versions {
         self.is_struct && !self.since.is_empty()
     }
 
+    /// What lints may not refuse: a variant that is appended is a pointer of four bytes,
+    /// also if it is one to a String or Vec.
+    pub(crate) fn allowed(&self) -> TokenStream {
+        if self.since.is_empty() {
+            return TokenStream::new();
+        }
+        quote! { #[allow(clippy::box_collection, clippy::vec_box)] }
+    }
+
     /// What is appended can be told to be absent, or does not change the size.
     fn check_types(&self, data: &Data) -> Result<()> {
         let since = self.since.iter();
