@@ -10,12 +10,14 @@
 
 use core::time::Duration;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::mpsc;
 
 use clap::error::ErrorKind;
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
+use outrigger_layout::schema::Document;
+use outrigger_layout::schema::diff::{check, differences, report};
 use outrigger_layout::{Code, Error};
 use outrigger_ringbuf::Policy;
 use tokio::signal::unix::{SignalKind, signal};
@@ -105,14 +107,28 @@ struct Sidecar {
 enum Command {
     /// Serve until SIGTERM or SIGINT; a second one ends at once.
     Serve(ServeArgs),
-    /// Print the schema of the typed services as JSON.
-    Schema,
+    /// Print the schema of the typed services as JSON, or what differs from a former one.
+    Schema {
+        #[command(subcommand)]
+        action: Option<SchemaAction>,
+    },
+}
+
+#[derive(Subcommand)]
+enum SchemaAction {
+    /// Say in words what differs from a schema that was printed before, and whether it
+    /// is safe: exit code 0 if it is, 76 if not.
+    Diff {
+        /// A JSON file, as `schema` printed it.
+        old: PathBuf,
+    },
 }
 
 impl Builder {
     /// Runs this process as a sidecar: reads `serve` and its flags from the
     /// command line, serves, and returns the exit code (sysexits). `schema` prints
-    /// the schema of the typed services instead.
+    /// the schema of the typed services instead, `schema diff OLD` what differs from a
+    /// former one.
     ///
     /// SIGTERM or SIGINT begins an orderly end with exit code 0, a second one
     /// ends at once.
@@ -122,8 +138,14 @@ impl Builder {
                 command: Command::Serve(args),
             }) => self.serve(&args),
             Ok(Sidecar {
-                command: Command::Schema,
+                command: Command::Schema { action: None },
             }) => self.print_schema(),
+            Ok(Sidecar {
+                command:
+                    Command::Schema {
+                        action: Some(SchemaAction::Diff { old }),
+                    },
+            }) => self.print_diff(&old),
             Err(error) => usage(&error),
         }
     }
@@ -139,6 +161,32 @@ impl Builder {
             Err(error) => {
                 eprintln!("standard output: {error}");
                 ExitCode::from(sysexits::OS)
+            }
+        }
+    }
+
+    /// Prints what differs from a schema in a file.
+    fn print_diff(&self, old: &Path) -> ExitCode {
+        let text = match std::fs::read(old) {
+            Ok(text) => text,
+            Err(error) => {
+                eprintln!("{}: {error}", old.display());
+                return ExitCode::from(sysexits::USAGE);
+            }
+        };
+        let differ = |old| differences(&old, &self.registry().schema());
+        let checked = Document::read(&text).map(differ).and_then(|changes| {
+            let mut out = std::io::stdout().lock();
+            let written = out.write_all(report(&changes).as_bytes());
+            written
+                .map_err(|error| Error::new(Code::UNKNOWN, format!("standard output: {error}")))?;
+            check(&changes)
+        });
+        match checked {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("{error}");
+                ExitCode::from(exit_code(&error))
             }
         }
     }

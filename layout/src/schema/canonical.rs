@@ -165,6 +165,14 @@ fn instance_name(document: &Document, name: &str, arguments: &[u32]) -> String {
     format!("{name}<{}>", names.collect::<Vec<_>>().join(", "))
 }
 
+/// The names of a method's messages: `VerifyRequest -> VerifyReply or Refused`.
+pub(crate) fn signature(document: &Document, method: &Method) -> String {
+    let name = |number| type_name(document, number);
+    let error = method.error.map(|error| format!(" or {}", name(error)));
+    let (request, reply) = (name(method.request), name(method.reply));
+    format!("{request} -> {reply}{}", error.unwrap_or_default())
+}
+
 /// Types by the order of the first visit.
 #[derive(Default)]
 struct Order {

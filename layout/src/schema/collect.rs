@@ -4,7 +4,7 @@ use core::any::TypeId;
 use core::{fmt, mem};
 use std::collections::BTreeMap;
 
-use crate::schema::canonical::{canonical, fingerprint, hex, type_name};
+use crate::schema::canonical::{canonical, fingerprint, hex, signature};
 use crate::schema::document::{Document, Field, Kind, Method, Service, Type, Variant};
 use crate::schema::node::{EnumNode, FieldNode, Node, NodeOf, Shape, StructNode};
 use crate::schema::version::Fingerprints;
@@ -107,10 +107,7 @@ impl MethodNode {
     /// The names of its messages: `VerifyRequest -> VerifyReply`.
     pub fn signature(&self) -> String {
         let (document, method) = self.alone();
-        let name = |number| type_name(&document, number);
-        let error = method.error.map(|error| format!(" or {}", name(error)));
-        let (request, reply) = (name(method.request), name(method.reply));
-        format!("{request} -> {reply}{}", error.unwrap_or_default())
+        signature(&document, &method)
     }
 
     /// The fingerprint of its messages.

@@ -12,7 +12,9 @@
 use core::fmt;
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::schema::canonical::{canonical, first_difference, type_name};
+use crate::code::Code;
+use crate::error::Error;
+use crate::schema::canonical::{canonical, first_difference, signature, type_name};
 use crate::schema::document::{Document, Field, Kind, Method, Variant};
 
 /// Most differences of one method that are told.
@@ -145,6 +147,43 @@ pub fn differences(old: &Document, new: &Document) -> Vec<Change> {
     names.into_iter().filter_map(change).collect()
 }
 
+/// All that is to be said about differences, ending in a new line.
+///
+/// ```
+/// use outrigger_layout::schema::diff::report;
+/// assert_eq!(report(&[]), "no method differs\n");
+/// ```
+pub fn report(changes: &[Change]) -> String {
+    if changes.is_empty() {
+        return "no method differs\n".to_owned();
+    }
+    changes.iter().map(ToString::to_string).collect()
+}
+
+/// Fails if not all of these are safe.
+///
+/// ```
+/// use outrigger_layout::{Code, schema::diff::{Change, Verdict, check}};
+/// let change = |verdict| Change { method: "greeter.greet".to_owned(), verdict, words: vec![] };
+/// assert!(check(&[change(Verdict::Appended)]).is_ok());
+/// let error = check(&[change(Verdict::Appended), change(Verdict::Removed)]).unwrap_err();
+/// assert_eq!(error.message(), "version mismatch: 1 of 2 methods that differ is not safe");
+/// assert_eq!(error.code(), Code::VERSION_MISMATCH);
+/// ```
+///
+/// # Errors
+/// VERSION_MISMATCH with their number.
+pub fn check(changes: &[Change]) -> Result<(), Error> {
+    let wrong = changes.iter().filter(|change| !change.verdict.is_safe());
+    let (wrong, all) = (wrong.count(), changes.len());
+    if wrong == 0 {
+        return Ok(());
+    }
+    let is = if wrong == 1 { "is" } else { "are" };
+    let text = format!("{wrong} of {all} methods that differ {is} not safe");
+    Err(Error::with_details(Code::VERSION_MISMATCH, &[&text]))
+}
+
 fn methods(document: &Document) -> BTreeMap<String, &Method> {
     let services = document.services.iter();
     let methods = services.flat_map(|service| {
@@ -155,13 +194,6 @@ fn methods(document: &Document) -> BTreeMap<String, &Method> {
             .map(move |method| (named(method), method))
     });
     methods.collect()
-}
-
-fn signature(document: &Document, method: &Method) -> String {
-    let name = |number| type_name(document, number);
-    let error = method.error.map(|error| format!(" or {}", name(error)));
-    let (request, reply) = (name(method.request), name(method.reply));
-    format!("{request} -> {reply}{}", error.unwrap_or_default())
 }
 
 /// A method that both have.

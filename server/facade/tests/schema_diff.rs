@@ -97,6 +97,32 @@ fn equal_schemas_differ_in_nothing_wherever_they_come_from() {
 }
 
 #[test]
+fn a_sidecar_itself_says_what_differs_from_its_former_schema() {
+    let folder = folder();
+    let file = folder.join("schema.json");
+    let run = |words: &[&std::ffi::OsStr]| {
+        let output = Command::new(testbed())
+            .args(words)
+            .output()
+            .expect("it runs");
+        let text = String::from_utf8(output.stdout).expect("text");
+        (output.status.code(), text)
+    };
+    let (code, text) = run(&["schema".as_ref()]);
+    assert_eq!(code, Some(0));
+    fs::write(&file, &text).expect("a file");
+    let words: [&std::ffi::OsStr; 3] = ["schema".as_ref(), "diff".as_ref(), file.as_ref()];
+    assert_eq!(run(&words), (Some(0), "no method differs\n".to_owned()));
+    let second = serde_json::to_vec(&version("second")).expect("JSON");
+    fs::write(&file, second).expect("a file");
+    let (code, text) = run(&words);
+    assert_eq!(code, Some(76), "{text}");
+    assert!(text.contains("diaries.keep: not safe for old clients: the method is gone"));
+    fs::remove_dir_all(&folder).expect("the folder");
+    assert_eq!(run(&words), (Some(64), String::new()));
+}
+
+#[test]
 fn branches_and_methods_that_are_gone_need_a_new_version() {
     let (code, text) = Two::of(&version("second"), &version("branch")).diff();
     assert_eq!(code, Some(76), "{text}");

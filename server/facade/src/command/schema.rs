@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
-use outrigger::__private::schema::diff::{Verdict, differences};
-use outrigger::{Code, Error};
+use outrigger::__private::schema::diff::{check, differences, report};
+use outrigger::Error;
 
 use crate::{print, source};
 
@@ -58,20 +58,6 @@ fn diff(sources: &DiffArgs) -> Result<(), Error> {
     let old = source::read(&sources.old, SERVER_WAIT_MAX)?;
     let new = source::read(&sources.new, SERVER_WAIT_MAX)?;
     let changes = differences(&old, &new);
-    let mut report: String = changes.iter().map(ToString::to_string).collect();
-    if changes.is_empty() {
-        report.push_str("no method differs\n");
-    }
-    print(report.as_bytes())?;
-    let is_safe = |verdict: Verdict| verdict.is_safe();
-    let unsafe_count = changes
-        .iter()
-        .filter(|change| !is_safe(change.verdict))
-        .count();
-    if unsafe_count == 0 {
-        return Ok(());
-    }
-    let (count, s) = (changes.len(), if changes.len() == 1 { "" } else { "s" });
-    let text = format!("{unsafe_count} of {count} method{s} that differ: not safe");
-    Err(Error::with_details(Code::VERSION_MISMATCH, &[&text]))
+    print(report(&changes).as_bytes())?;
+    check(&changes)
 }
