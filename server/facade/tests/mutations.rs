@@ -6,11 +6,14 @@ use std::num::NonZeroU16;
 use outrigger::__private::message::Writer;
 use outrigger::__private::node::{Node, Schema, Shape as NodeShape, shaped};
 use outrigger::client::{ArchiveMemory, TypedMethod};
-use outrigger::{Archived, Client, Code, Error, Message, Server};
+use outrigger::{Archive, Archived, Client, Code, Error, Message, Server};
 use outrigger_ringbuf::sync::{AtomicU64, Ordering};
+use rkyv::Place;
 use rkyv::rancor::Failure as Failed;
-use rkyv::{Archive, Place};
 
+#[allow(dead_code, reason = "here are its messages")]
+#[path = "../examples/testbed/diaries.rs"]
+mod diaries;
 #[allow(dead_code, reason = "here are its messages")]
 #[path = "../examples/testbed/kitchen.rs"]
 mod kitchen;
@@ -19,6 +22,7 @@ mod process;
 #[path = "../examples/testbed/timers.rs"]
 mod timers;
 
+use diaries::{first, second};
 use kitchen::{Color, Either, Kitchen, Numbers, Pair, Shape, Tree};
 use process::Serving;
 use timers::{ComplexRequest, EchoRequest, Schedule, TimerConfig, TimerError};
@@ -46,6 +50,7 @@ trait Probe {
     fn complex(&self, request: &Archived<ComplexRequest>) -> Result<(), Error>;
     fn schedule(&self, request: &Archived<Schedule>) -> Result<(), Error>;
     fn failure(&self, request: &Archived<TimerError>) -> Result<(), Error>;
+    fn entry(&self, request: &Archived<second::Entry>) -> Result<(), Error>;
 }
 
 struct Reader;
@@ -90,12 +95,15 @@ impl Probe for Reader {
     fn failure(&self, request: &Archived<TimerError>) -> Result<(), Error> {
         read::<TimerError>(request)
     }
+    fn entry(&self, request: &Archived<second::Entry>) -> Result<(), Error> {
+        read::<second::Entry>(request)
+    }
 }
 
 /// A message that is whatever bytes it holds.
 struct Raw(Vec<u8>);
 
-impl Archive for Raw {
+impl rkyv::Archive for Raw {
     type Archived = ();
     type Resolver = ();
 
@@ -163,7 +171,7 @@ fn archive(message: &impl Message) -> Vec<u8> {
 fn is_valid<M: Message>(bytes: &[u8]) -> bool {
     let mut aligned = ArchiveMemory::new();
     aligned.extend_from_slice(bytes);
-    M::access(&aligned).is_ok()
+    Archive::<M>::new(aligned).is_ok()
 }
 
 /// Puts mutations of `samples`, and archives of other types, to a method.
@@ -171,6 +179,17 @@ fn put<M: Message>(
     client: &Client,
     method: &'static TypedMethod,
     samples: &[M],
+    foreign: &[Vec<u8>],
+    random: &mut Random,
+) {
+    put_as::<M, M>(client, method, samples, foreign, random);
+}
+
+/// The same with samples of another version of the type.
+fn put_as<M: Message, S: Message>(
+    client: &Client,
+    method: &'static TypedMethod,
+    samples: &[S],
     foreign: &[Vec<u8>],
     random: &mut Random,
 ) {
@@ -252,6 +271,26 @@ fn complex() -> ComplexRequest {
     }
 }
 
+/// Puts archives of an older and of an equal version to a method.
+fn put_versions(client: &Client, random: &mut Random) {
+    static ENTRY: TypedMethod = TypedMethod::new(|| &ProbeClient::SCHEMA.methods[11]);
+    let how = Box::new("to the skin, and beyond".to_owned());
+    let older = first::Entry {
+        text: "a day like any other".to_owned(),
+        pages: vec![1, 2, 3],
+        weather: first::Weather::Wet(how.clone()),
+    };
+    let equal = second::Entry {
+        text: "short".to_owned(),
+        pages: Vec::new(),
+        weather: second::Weather::Wet(how),
+        readers: Some(vec!["somebody or other".to_owned()]),
+    };
+    let foreign = [archive(&older), archive(&equal), archive(&kitchen())];
+    put_as::<second::Entry, _>(client, &ENTRY, &[older], &foreign, random);
+    put(client, &ENTRY, &[equal], &foreign, random);
+}
+
 #[test]
 fn a_mutated_archive_is_serialization_and_reaches_no_handler() {
     let seed = std::env::var(SEED).ok().and_then(|seed| seed.parse().ok());
@@ -297,6 +336,7 @@ fn a_mutated_archive_is_serialization_and_reaches_no_handler() {
     put!(8, &[complex]);
     put!(9, &[schedule]);
     put!(10, &[TimerError::Stopped, TimerError::TooLong(1, 2)]);
+    put_versions(&client, &mut random);
     let reply = client
         .call("outrigger.echo", b"alive")
         .wait()

@@ -7,6 +7,7 @@ import (
 	"errors"
 
 	outrigger "github.com/outrigger-ipc/outrigger/client-go"
+	"github.com/outrigger-ipc/outrigger/client-go/rkyv"
 )
 
 // Client calls the service diaries.
@@ -92,4 +93,32 @@ func failureOfKeep(err error) error {
 		return errors.Join(err, invalid)
 	}
 	return &outrigger.Failure[Refused]{Err: failed, Detail: detail.Load()}
+}
+
+// BuildKeep is Keep with a request that build writes in place. If that does not
+// fit in a slot, build runs once more, and must then write the same.
+func (c *Client) BuildKeep(
+	ctx context.Context, build func(EntryBuilder),
+) (ReceiptView, error) {
+	archive, err := c.caller.Invoke(ctx, &methodKeep, buildingKeep(build))
+	if err != nil {
+		return ReceiptView{}, failureOfKeep(err)
+	}
+	reply, err := ParseReceipt(archive.Bytes())
+	if err != nil {
+		return ReceiptView{}, outrigger.InvalidReply(&methodKeep, archive, err)
+	}
+	reply.archive = archive
+	return reply, nil
+}
+
+// buildingKeep is a request of Keep that is yet to be written.
+type buildingKeep func(EntryBuilder)
+
+func (build buildingKeep) EncodeArchive(e *rkyv.Encoder) {
+	if build == nil {
+		e.FailNil("Entry")
+		return
+	}
+	build(BuildEntry(e))
 }

@@ -99,7 +99,7 @@ func (v EntryView) Load() (x Entry) {
 func ParseEntry(archive []byte) (EntryView, error) {
 	archive = rkyv.Aligned(archive)
 	var c rkyv.Checker
-	at, ok := c.BoxedRoot(archive, 24, 4)
+	at, ok := c.BoxedRoot(archive, 24, 4, 5)
 	if !ok || !checkEntry(&c, at) {
 		return EntryView{}, c.Err()
 	}
@@ -110,6 +110,70 @@ func checkEntry(c *rkyv.Checker, at int) bool {
 	return c.String(at) &&
 		c.Slice(at+8, 8, 8) &&
 		checkWeather(c, at+16)
+}
+
+// BuildEntry begins the archive of a Entry, written field by field in place of
+// being encoded. Reset of e comes before, Finish after the last field.
+func BuildEntry(e *rkyv.Encoder) EntryBuilder {
+	return EntryBuilder{rkyv.BuildBoxed(e, &layoutEntry)}
+}
+
+// EntryBuilder writes a Entry: all fields, in this order.
+type EntryBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutEntry = rkyv.Layout{
+	Name: "Entry", Size: 24, Align: 4,
+	Fields: []string{
+		"text",
+		"pages",
+		"weather",
+	},
+}
+
+// SetText sets the field text.
+func (b EntryBuilder) SetText(value string) {
+	e := b.value.Field(0)
+	if e == nil {
+		return
+	}
+	e.String(value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutString(w[:], at, value)
+		e.Unstage()
+	}
+}
+
+// SetPages sets the field pages.
+func (b EntryBuilder) SetPages(value []uint64) {
+	e := b.value.Field(1)
+	if e == nil {
+		return
+	}
+	rkyv.EncodeSlice(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutVec(w[8:], at+8, len(value))
+		e.Unstage()
+	}
+}
+
+// SetWeather sets the field weather.
+func (b EntryBuilder) SetWeather(value Weather) {
+	e := b.value.Field(2)
+	if e == nil {
+		return
+	}
+	partsWeather(e, value)
+	if _, at, ok := e.Stage(); ok {
+		value.fixed(e, at+16)
+		e.Unstage()
+	}
+}
+
+// BeginWeather begins the field weather, to write it in place.
+func (b EntryBuilder) BeginWeather() WeatherBuilder {
+	return WeatherBuilder{b.value.Inline(2, rkyv.NoTag, 16, &layoutWeather)}
 }
 
 // Weather is the enum generated::diaries::first::Weather.
@@ -188,7 +252,7 @@ func (v WeatherView) Load() Weather {
 func ParseWeather(archive []byte) (WeatherView, error) {
 	archive = rkyv.Aligned(archive)
 	var c rkyv.Checker
-	at, ok := c.Root(archive, 8, 4)
+	at, ok := c.Root(archive, 8, 4, 4)
 	if !ok || !checkWeather(&c, at) {
 		return WeatherView{}, c.Err()
 	}
@@ -281,6 +345,59 @@ func (v WeatherWetView) ValueView() string {
 func (v WeatherWetView) Load() (x WeatherWet) {
 	x.Value = loadBoxOfString(v.ref.At(4))
 	return x
+}
+
+// BuildWeather begins the archive of a Weather, written field by field in place of
+// being encoded. Reset of e comes before, Finish after the last field.
+func BuildWeather(e *rkyv.Encoder) WeatherBuilder {
+	return WeatherBuilder{rkyv.Build(e, &layoutWeather)}
+}
+
+// WeatherBuilder writes a Weather: one of its variants.
+type WeatherBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutWeather = rkyv.Layout{
+	Name: "Weather", Size: 8, Align: 4,
+	Fields: []string{
+		"variant",
+	},
+}
+
+// SetDry makes it the variant Dry.
+func (b WeatherBuilder) SetDry() {
+	b.value.Variant(0, nil)
+}
+
+// BeginWet makes it the variant Wet, whose fields are to be set.
+func (b WeatherBuilder) BeginWet() WeatherWetBuilder {
+	return WeatherWetBuilder{b.value.Variant(1, &layoutWeatherWet)}
+}
+
+// WeatherWetBuilder writes a WeatherWet: all fields, in this order.
+type WeatherWetBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutWeatherWet = rkyv.Layout{
+	Name: "Weather.Wet", Size: 8, Align: 4,
+	Fields: []string{
+		"0",
+	},
+}
+
+// SetValue sets the field 0.
+func (b WeatherWetBuilder) SetValue(value *string) {
+	e := b.value.Field(0)
+	if e == nil {
+		return
+	}
+	partsBoxOfString(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutBox(w[4:], at+4)
+		e.Unstage()
+	}
 }
 
 // What was written down.
@@ -378,7 +495,7 @@ func (v *ReceiptView) Release() {
 func ParseReceipt(archive []byte) (ReceiptView, error) {
 	archive = rkyv.Aligned(archive)
 	var c rkyv.Checker
-	at, ok := c.BoxedRoot(archive, 20, 4)
+	at, ok := c.BoxedRoot(archive, 20, 4, 6)
 	if !ok || !checkReceipt(&c, at) {
 		return ReceiptView{}, c.Err()
 	}
@@ -388,6 +505,96 @@ func ParseReceipt(archive []byte) (ReceiptView, error) {
 func checkReceipt(c *rkyv.Checker, at int) bool {
 	return c.String(at) &&
 		checkVecOfWeather(c, at+8)
+}
+
+// BuildReceipt begins the archive of a Receipt, written field by field in place of
+// being encoded. Reset of e comes before, Finish after the last field.
+func BuildReceipt(e *rkyv.Encoder) ReceiptBuilder {
+	return ReceiptBuilder{rkyv.BuildBoxed(e, &layoutReceipt)}
+}
+
+// ReceiptBuilder writes a Receipt: all fields, in this order.
+type ReceiptBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutReceipt = rkyv.Layout{
+	Name: "Receipt", Size: 20, Align: 4,
+	Fields: []string{
+		"text",
+		"weather",
+		"version",
+	},
+}
+
+// SetText sets the field text.
+func (b ReceiptBuilder) SetText(value string) {
+	e := b.value.Field(0)
+	if e == nil {
+		return
+	}
+	e.String(value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutString(w[:], at, value)
+		e.Unstage()
+	}
+}
+
+// SetWeather sets the field weather.
+func (b ReceiptBuilder) SetWeather(value []Weather) {
+	e := b.value.Field(1)
+	if e == nil {
+		return
+	}
+	partsVecOfWeather(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutVec(w[8:], at+8, len(value))
+		e.Unstage()
+	}
+}
+
+// BeginWeather begins the field weather, to write it in place.
+func (b ReceiptBuilder) BeginWeather() VecOfWeatherBuilder {
+	return VecOfWeatherBuilder{b.value.List(1, rkyv.NoTag, 8, &layoutVecOfWeather)}
+}
+
+// SetVersion sets the field version.
+func (b ReceiptBuilder) SetVersion(value uint32) {
+	e := b.value.Field(2)
+	if e == nil {
+		return
+	}
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutU32(w[16:], value)
+		e.Unstage()
+	}
+}
+
+// VecOfWeatherBuilder writes the elements of a Vec<Weather>, one after the other.
+type VecOfWeatherBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutVecOfWeather = rkyv.Layout{
+	Name: "Vec<Weather>", Size: 8, Align: 4,
+}
+
+// Add appends an element.
+func (b VecOfWeatherBuilder) Add(value Weather) {
+	e := b.value.Field(rkyv.Element)
+	if e == nil {
+		return
+	}
+	partsWeather(e, value)
+	if _, at, ok := e.Stage(); ok {
+		value.fixed(e, at)
+		e.Unstage()
+	}
+}
+
+// Next appends an element, which is to be set.
+func (b VecOfWeatherBuilder) Next() WeatherBuilder {
+	return WeatherBuilder{b.value.Inline(rkyv.Element, rkyv.NoTag, 0, &layoutWeather)}
 }
 
 // Why nothing was.
@@ -456,7 +663,7 @@ func (v RefusedView) Load() (x Refused) {
 func ParseRefused(archive []byte) (RefusedView, error) {
 	archive = rkyv.Aligned(archive)
 	var c rkyv.Checker
-	at, ok := c.BoxedRoot(archive, 8, 4)
+	at, ok := c.BoxedRoot(archive, 8, 4, 4)
 	if !ok || !checkRefused(&c, at) {
 		return RefusedView{}, c.Err()
 	}
@@ -465,6 +672,37 @@ func ParseRefused(archive []byte) (RefusedView, error) {
 
 func checkRefused(c *rkyv.Checker, at int) bool {
 	return c.String(at)
+}
+
+// BuildRefused begins the archive of a Refused, written field by field in place of
+// being encoded. Reset of e comes before, Finish after the last field.
+func BuildRefused(e *rkyv.Encoder) RefusedBuilder {
+	return RefusedBuilder{rkyv.BuildBoxed(e, &layoutRefused)}
+}
+
+// RefusedBuilder writes a Refused: all fields, in this order.
+type RefusedBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutRefused = rkyv.Layout{
+	Name: "Refused", Size: 8, Align: 4,
+	Fields: []string{
+		"reason",
+	},
+}
+
+// SetReason sets the field reason.
+func (b RefusedBuilder) SetReason(value string) {
+	e := b.value.Field(0)
+	if e == nil {
+		return
+	}
+	e.String(value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutString(w[:], at, value)
+		e.Unstage()
+	}
 }
 
 func checkBoxOfString(c *rkyv.Checker, at int) bool {

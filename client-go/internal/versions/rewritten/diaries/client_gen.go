@@ -6,6 +6,7 @@ import (
 	"context"
 
 	outrigger "github.com/outrigger-ipc/outrigger/client-go"
+	"github.com/outrigger-ipc/outrigger/client-go/rkyv"
 )
 
 // Keeps diaries by lines.
@@ -55,4 +56,32 @@ func (c *Client) Keep(ctx context.Context, request *Line) (LineView, error) {
 	}
 	reply.archive = archive
 	return reply, nil
+}
+
+// BuildKeep is Keep with a request that build writes in place. If that does not
+// fit in a slot, build runs once more, and must then write the same.
+func (c *Client) BuildKeep(
+	ctx context.Context, build func(LineBuilder),
+) (LineView, error) {
+	archive, err := c.caller.Invoke(ctx, &methodKeep, buildingKeep(build))
+	if err != nil {
+		return LineView{}, err
+	}
+	reply, err := ParseLine(archive.Bytes())
+	if err != nil {
+		return LineView{}, outrigger.InvalidReply(&methodKeep, archive, err)
+	}
+	reply.archive = archive
+	return reply, nil
+}
+
+// buildingKeep is a request of Keep that is yet to be written.
+type buildingKeep func(LineBuilder)
+
+func (build buildingKeep) EncodeArchive(e *rkyv.Encoder) {
+	if build == nil {
+		e.FailNil("Line")
+		return
+	}
+	build(BuildLine(e))
 }

@@ -87,7 +87,7 @@ func (v *LineView) Release() {
 func ParseLine(archive []byte) (LineView, error) {
 	archive = rkyv.Aligned(archive)
 	var c rkyv.Checker
-	at, ok := c.Root(archive, 16, 8)
+	at, ok := c.Root(archive, 16, 8, 3)
 	if !ok || !checkLine(&c, at) {
 		return LineView{}, c.Err()
 	}
@@ -96,4 +96,48 @@ func ParseLine(archive []byte) (LineView, error) {
 
 func checkLine(c *rkyv.Checker, at int) bool {
 	return c.String(at + 8)
+}
+
+// BuildLine begins the archive of a Line, written field by field in place of
+// being encoded. Reset of e comes before, Finish after the last field.
+func BuildLine(e *rkyv.Encoder) LineBuilder {
+	return LineBuilder{rkyv.Build(e, &layoutLine)}
+}
+
+// LineBuilder writes a Line: all fields, in this order.
+type LineBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutLine = rkyv.Layout{
+	Name: "Line", Size: 16, Align: 8,
+	Fields: []string{
+		"number",
+		"text",
+	},
+}
+
+// SetNumber sets the field number.
+func (b LineBuilder) SetNumber(value uint64) {
+	e := b.value.Field(0)
+	if e == nil {
+		return
+	}
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutU64(w[:], value)
+		e.Unstage()
+	}
+}
+
+// SetText sets the field text.
+func (b LineBuilder) SetText(value string) {
+	e := b.value.Field(1)
+	if e == nil {
+		return
+	}
+	e.String(value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutString(w[8:], at+8, value)
+		e.Unstage()
+	}
 }
