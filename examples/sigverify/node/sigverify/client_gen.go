@@ -6,6 +6,7 @@ import (
 	"context"
 
 	outrigger "github.com/outrigger-ipc/outrigger/client-go"
+	"github.com/outrigger-ipc/outrigger/client-go/rkyv"
 )
 
 // Checks signatures.
@@ -68,4 +69,32 @@ func (c *Client) Verify(ctx context.Context, request *VerifyRequest) (VerifyRepl
 	}
 	reply.archive = archive
 	return reply, nil
+}
+
+// BuildVerify is Verify with a request that build writes in place. If that does not
+// fit in a slot, build runs once more, and must then write the same.
+func (c *Client) BuildVerify(
+	ctx context.Context, build func(VerifyRequestBuilder),
+) (VerifyReplyView, error) {
+	archive, err := c.caller.Invoke(ctx, &methodVerify, buildingVerify(build))
+	if err != nil {
+		return VerifyReplyView{}, err
+	}
+	reply, err := ParseVerifyReply(archive.Bytes())
+	if err != nil {
+		return VerifyReplyView{}, outrigger.InvalidReply(&methodVerify, archive, err)
+	}
+	reply.archive = archive
+	return reply, nil
+}
+
+// buildingVerify is a request of Verify that is yet to be written.
+type buildingVerify func(VerifyRequestBuilder)
+
+func (build buildingVerify) EncodeArchive(e *rkyv.Encoder) {
+	if build == nil {
+		e.FailNil("VerifyRequest")
+		return
+	}
+	build(BuildVerifyRequest(e))
 }

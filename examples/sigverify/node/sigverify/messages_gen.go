@@ -124,6 +124,79 @@ func checkVerifyRequest(c *rkyv.Checker, at int) bool {
 		c.Slice(at+20, 1, 1)
 }
 
+// BuildVerifyRequest begins the archive of a VerifyRequest, written field by field in place of
+// being encoded. Reset of e comes before, Finish after the last field.
+func BuildVerifyRequest(e *rkyv.Encoder) VerifyRequestBuilder {
+	return VerifyRequestBuilder{rkyv.Build(e, &layoutVerifyRequest)}
+}
+
+// VerifyRequestBuilder writes a VerifyRequest: all fields, in this order.
+type VerifyRequestBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutVerifyRequest = rkyv.Layout{
+	Name: "VerifyRequest", Size: 28, Align: 4,
+	Fields: []string{
+		"algorithm",
+		"key",
+		"message",
+		"signature",
+	},
+}
+
+// SetAlgorithm sets the field algorithm.
+func (b VerifyRequestBuilder) SetAlgorithm(value Algorithm) {
+	e := b.value.Field(0)
+	if e == nil {
+		return
+	}
+	partsAlgorithm(e, value)
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutU8(w[:], uint8(value))
+		e.Unstage()
+	}
+}
+
+// SetKey sets the field key.
+func (b VerifyRequestBuilder) SetKey(value []byte) {
+	e := b.value.Field(1)
+	if e == nil {
+		return
+	}
+	rkyv.EncodeSlice(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutVec(w[4:], at+4, len(value))
+		e.Unstage()
+	}
+}
+
+// SetMessage sets the field message.
+func (b VerifyRequestBuilder) SetMessage(value []byte) {
+	e := b.value.Field(2)
+	if e == nil {
+		return
+	}
+	rkyv.EncodeSlice(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutVec(w[12:], at+12, len(value))
+		e.Unstage()
+	}
+}
+
+// SetSignature sets the field signature.
+func (b VerifyRequestBuilder) SetSignature(value []byte) {
+	e := b.value.Field(3)
+	if e == nil {
+		return
+	}
+	rkyv.EncodeSlice(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutVec(w[20:], at+20, len(value))
+		e.Unstage()
+	}
+}
+
 // The signature schemes this sidecar knows.
 type Algorithm uint8
 
@@ -283,4 +356,48 @@ func ParseVerifyReply(archive []byte) (VerifyReplyView, error) {
 func checkVerifyReply(c *rkyv.Checker, at int) bool {
 	return c.Bool(at) &&
 		c.String(at+4)
+}
+
+// BuildVerifyReply begins the archive of a VerifyReply, written field by field in place of
+// being encoded. Reset of e comes before, Finish after the last field.
+func BuildVerifyReply(e *rkyv.Encoder) VerifyReplyBuilder {
+	return VerifyReplyBuilder{rkyv.Build(e, &layoutVerifyReply)}
+}
+
+// VerifyReplyBuilder writes a VerifyReply: all fields, in this order.
+type VerifyReplyBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutVerifyReply = rkyv.Layout{
+	Name: "VerifyReply", Size: 12, Align: 4,
+	Fields: []string{
+		"valid",
+		"reason",
+	},
+}
+
+// SetValid sets the field valid.
+func (b VerifyReplyBuilder) SetValid(value bool) {
+	e := b.value.Field(0)
+	if e == nil {
+		return
+	}
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutBool(w[:], value)
+		e.Unstage()
+	}
+}
+
+// SetReason sets the field reason.
+func (b VerifyReplyBuilder) SetReason(value string) {
+	e := b.value.Field(1)
+	if e == nil {
+		return
+	}
+	e.String(value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutString(w[4:], at+4, value)
+		e.Unstage()
+	}
 }
