@@ -59,7 +59,7 @@ func TestARefusedArchiveIsReadWithoutACrash(t *testing.T) {
 		s := newSource(uint64(v.index))
 		for i := range 8 * len(v.verdicts) {
 			archive := mutant(s, v.archive)
-			if v.verdicts[i/8]>>(i%8)&1 == 1 || i%8 != v.index%8 {
+			if v.verdicts[i/8]>>(i%8)&1 == 1 || i%16 != v.index%16 {
 				continue
 			}
 			view, ok := unchecked(checked, archive)
@@ -77,7 +77,7 @@ func TestARefusedArchiveIsReadWithoutACrash(t *testing.T) {
 		}
 	}
 	t.Logf("%d refused archives read, %d of them to a panic", refused, failed)
-	if refused < 2000 || failed < 200 {
+	if refused < 2000 || failed < 500 {
 		t.Error("too few")
 	}
 }
