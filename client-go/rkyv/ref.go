@@ -23,7 +23,8 @@ type Ref struct {
 //
 // Preconditions: a Checker accepted the archive, and nobody changes it.
 func NewRef(archive []byte, position int) Ref {
-	return Ref{archive: archive, position: uint32(position)}
+	// Without spare capacity: slicing may reach into that.
+	return Ref{archive: archive[:len(archive):len(archive)], position: uint32(position)}
 }
 
 // At returns the position so many bytes behind this one.
