@@ -89,7 +89,7 @@ func TestEveryGoldenArchiveLoadsAndEncodesToTheSameBytes(t *testing.T) {
 	var encoder rkyv.Encoder
 	seen := map[string]int{}
 	for _, v := range vectors(t) {
-		view, err := kinds[v.Type].parse(v.archive)
+		view, err := Kinds[v.Type].Parse(v.archive)
 		if (err == nil) != v.Valid {
 			t.Errorf("%s %s: %v, and rkyv says %v", v.Type, v.Name, err, v.Valid)
 		}
@@ -97,7 +97,7 @@ func TestEveryGoldenArchiveLoadsAndEncodesToTheSameBytes(t *testing.T) {
 			continue
 		}
 		seen[v.Type]++
-		value := kinds[v.Type].load(view)
+		value := Kinds[v.Type].Load(view)
 		into := aligned(len(v.again))
 		for i := range into {
 			into[i] = 0xa5 // what a former message left
@@ -117,7 +117,7 @@ func TestEveryGoldenArchiveLoadsAndEncodesToTheSameBytes(t *testing.T) {
 			t.Errorf("%s %s: %v, want %d bytes needed", v.Type, v.Name, err, len(v.again))
 		}
 	}
-	for name := range kinds {
+	for name := range Kinds {
 		if seen[name] < 4 {
 			t.Errorf("%s: %d archives (at least 4)", name, seen[name])
 		}

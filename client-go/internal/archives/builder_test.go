@@ -111,11 +111,11 @@ func TestEveryGoldenArchiveIsBuiltFieldByFieldToTheSameBytes(t *testing.T) {
 			continue
 		}
 		seen[v.Type] = true
-		view, err := kinds[v.Type].parse(v.archive)
+		view, err := Kinds[v.Type].Parse(v.archive)
 		if err != nil {
 			t.Fatal(err)
 		}
-		message := reflect.ValueOf(kinds[v.Type].load(view))
+		message := reflect.ValueOf(Kinds[v.Type].Load(view))
 		if message.Kind() == reflect.Struct { // a variant
 			sealed := reflect.TypeOf((*Shape)(nil)).Elem()
 			if v.Type == "Expression" {

@@ -2,9 +2,9 @@ package archives
 
 import (
 	"errors"
-	"reflect"
 	"testing"
 
+	"github.com/outrigger-ipc/outrigger/client-go/internal/differential"
 	"github.com/outrigger-ipc/outrigger/client-go/rkyv"
 )
 
@@ -69,7 +69,7 @@ func TestEveryMutantIsJudgedAsRkyvJudgesIt(t *testing.T) {
 		for i := range 8 * len(v.verdicts) {
 			archive := mutant(s, v.archive)
 			want := v.verdicts[i/8]>>(i%8)&1 == 1
-			view, err := kinds[v.Type].parse(archive)
+			view, err := Kinds[v.Type].Parse(archive)
 			if (err == nil) != want {
 				t.Fatalf("%s %s, mutant %d: %v, and rkyv says %v\n%x",
 					v.Type, v.Name, i, err, want, archive)
@@ -84,8 +84,10 @@ func TestEveryMutantIsJudgedAsRkyvJudgesIt(t *testing.T) {
 			}
 			accepted++
 			if i%16 == 0 {
-				walk(t, reflect.ValueOf(view))
-				if _, err := rkyv.Marshal(kinds[v.Type].load(view)); err != nil {
+				if err := differential.Walk(view); err != nil {
+					t.Fatal(v.Type, v.Name, i, err)
+				}
+				if _, err := rkyv.Marshal(Kinds[v.Type].Load(view)); err != nil {
 					t.Fatalf("%s %s, mutant %d: %v\n%x", v.Type, v.Name, i, err, archive)
 				}
 			}
@@ -94,51 +96,5 @@ func TestEveryMutantIsJudgedAsRkyvJudgesIt(t *testing.T) {
 	t.Logf("%d mutants accepted, %d refused", accepted, refused)
 	if accepted < 1000 || refused < 1000 {
 		t.Error("too few of one sort")
-	}
-}
-
-// walkMax bounds how many views one walk looks into: what was not checked may have
-// four thousand million of them.
-const walkMax = 500
-
-// walk calls every accessor of a view, and of the views it returns.
-func walk(t *testing.T, view reflect.Value) {
-	steps := walkMax
-	walkView(t, view, &steps)
-}
-
-func walkView(t *testing.T, view reflect.Value, steps *int) {
-	for i := range view.NumMethod() {
-		method := view.Type().Method(i)
-		called := view.Method(i)
-		if method.Name == "Load" || called.Type().NumIn() != 0 || method.Name == "All" {
-			continue
-		}
-		for _, result := range called.Call(nil) {
-			list := reflect.Value{}
-			if result.Kind() == reflect.Struct {
-				list = result.MethodByName("At")
-			}
-			if list.IsValid() && list.Type().NumIn() == 1 {
-				length := int(result.MethodByName("Len").Call(nil)[0].Int())
-				for index := range min(length, walkMax) {
-					item := list.Call([]reflect.Value{reflect.ValueOf(index)})[0]
-					walkStruct(t, item, steps)
-				}
-				continue
-			}
-			walkStruct(t, result, steps)
-		}
-		if results := called.Call(nil); len(results) == 2 && results[1].Kind() == reflect.Bool &&
-			!results[1].Bool() && !results[0].IsZero() {
-			t.Errorf("%s has a value and says that it has none", method.Name)
-		}
-	}
-}
-
-// walkStruct walks what is a view with something in it.
-func walkStruct(t *testing.T, value reflect.Value, steps *int) {
-	if *steps--; *steps > 0 && value.Kind() == reflect.Struct && !value.IsZero() {
-		walkView(t, value, steps)
 	}
 }

@@ -1,0 +1,41 @@
+//! The differential test of rkyv for Go: what Rust's side of it is made of.
+//!
+//! ```text
+//!   seed ─▶ source ─▶ random types ─▶ cargo build ─▶ program
+//!                                                       │
+//!   program stream ── values, mutants, rkyv's verdicts ─▶ Go judges them, too,
+//!   program accept ◀── archives that Go wrote ────────── and reads, and writes
+//! ```
+//!
+//! A program is made of a list of [`Kind`]s: by [`program!`] of types that are
+//! messages, by hand of others (`src/fixtures`). The command `differential` makes
+//! programs, builds them, and lets them run against Go.
+
+// What the attributes' generated code names, so that types here may bear them.
+extern crate self as outrigger;
+
+mod accept;
+mod frames;
+mod kind;
+mod mutant;
+mod package;
+pub mod program;
+mod random;
+mod sample;
+pub mod source;
+mod stream;
+
+pub use kind::{Judged, Kind, archive_of, judge};
+pub use outrigger_derive::message;
+pub use outrigger_layout::Error;
+pub use outrigger_layout::message::{Archived, Message};
+pub use random::Random;
+pub use sample::Sample;
+
+/// What the attributes' generated code names; not for direct use.
+#[doc(hidden)]
+pub mod __private {
+    pub use outrigger_layout::schema::node;
+    pub use outrigger_layout::{message, schema};
+    pub use rkyv;
+}
