@@ -7,7 +7,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench-quick gen
+.PHONY: help demo test check fuzz bench-quick gen
 
 help: ## what there is to make
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -20,6 +20,9 @@ test: ## all tests of both languages
 
 check: ## everything a change must pass besides the tests
 	@.ci/check
+
+fuzz: ## random types and bytes, rkyv against Go: MINUTES=N, or SEED=N to repeat
+	@.ci/fuzz
 
 bench-quick: ## round trips side by side, under a minute
 	@cargo run --quiet --release -p outrigger-benches --bin quick
