@@ -16,6 +16,7 @@ extern crate self as outrigger;
 
 mod accept;
 mod frames;
+pub mod hostile;
 mod kind;
 mod mutant;
 mod package;

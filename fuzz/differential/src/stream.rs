@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use rkyv::util::AlignedVec;
 
 use crate::frames::{Origin, write_case, write_end, write_kinds};
+use crate::hostile;
 use crate::kind::{Judged, Kind};
 use crate::mutant::mutate;
 use crate::random::Random;
@@ -51,6 +52,13 @@ pub(crate) fn stream(
         };
         put(Origin::Value, &archive)?;
         put(Origin::Foreign, &other)?;
+        if number < kinds.len() {
+            for map in hostile::maps() {
+                for end in 0..=map.len() {
+                    put(Origin::Foreign, &map[..end])?;
+                }
+            }
+        }
         let usual = MUTANTS * LEN_USUAL / LEN_USUAL.max(archive.len() as u64);
         let wanted = usual.max(8).min(mutants.saturating_sub(made));
         for _ in 0..wanted {
