@@ -23,6 +23,7 @@ mod package;
 pub mod program;
 mod random;
 mod sample;
+pub mod schema;
 pub mod source;
 mod stream;
 

@@ -42,7 +42,6 @@ fn main() -> ExitCode {
 }
 
 fn run(options: &Options) -> Result<(), String> {
-    let begin = Instant::now();
     let scratch = Scratch::new()?;
     let mut total = Counts::default();
     let seed = options.seed;
@@ -53,7 +52,7 @@ fn run(options: &Options) -> Result<(), String> {
         .map_err(|text| repeat(text, &format!("SEED={seed} SCHEMAS=0")))?;
     println!("  {counts}");
     total.add(&counts);
-    let mut schemas = 0;
+    let (begin, mut schemas) = (Instant::now(), 0);
     let over = |schemas| match options.schemas {
         Some(wanted) => schemas >= wanted,
         None => begin.elapsed() >= Duration::from_secs(60 * options.minutes),
