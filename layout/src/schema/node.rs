@@ -247,7 +247,7 @@ pub struct FieldNode {
     label = "its layout in an archive is not known",
     note = "a message is made of integers of fixed width, floats, bool, char, String, Duration, \
             Vec, Option, Result, Box, arrays, tuples, NonZero integers, and types marked with \
-            #[outrigger::message]; of maps and sets with #[outrigger(as_vec)] above the field",
+            #[outrigger::message]; a map or set needs #[outrigger(as_vec)] above the field",
     note = "a struct marked with #[outrigger::message(extensible)] is the whole of a request, \
             reply or error, and no part of another message"
 )]

@@ -9,6 +9,8 @@ const CHECKED: &[&str] = &[
     "VecList",
     "ArrayList",
     "LoadVec",
+    "Map",
+    "MapAt",
     "SliceView",
     "CopySlice",
     "ArrayView",
