@@ -107,7 +107,7 @@ fn two_types_of_one_name_and_path_are_two_and_refused_with_the_way_out() {
     let methods = joined.services.remove(0).methods;
     joined.services[0].methods.extend(methods);
     let refused = generate::go(&joined, &[]).expect_err("two names are one");
-    let text = "two types of one name: identity::Item and identity::Item: give one of them \
+    let text = "types of one name: identity::Item and identity::Item: give one of them \
                 another name with #[outrigger::message(name = \"…\")]";
     assert!(refused.message().contains(text), "{refused}");
 }

@@ -74,7 +74,7 @@ impl<'a> Types<'a> {
             }
         }
         Err(Unsupported::new(format!(
-            "two types of one name: {}: give one of them another name with \
+            "types of one name: {}: give one of them another name with \
              #[outrigger::message(name = \"…\")]",
             paths.join(" and ")
         )))

@@ -166,7 +166,7 @@ fn types_of_one_name_and_path_are_refused_with_both_paths_and_the_way_out() {
         type_names(["a::Point", "a::Point"])
             .unwrap_err()
             .to_string(),
-        "two types of one name: a::Point and a::Point: give one of them another name with \
+        "types of one name: a::Point and a::Point: give one of them another name with \
          #[outrigger::message(name = \"…\")]"
     );
 }

@@ -13,7 +13,7 @@
 //!   Box<Point>      *Point            PointView
 //!   Option<u32>     rkyv.Option[…]    rkyv.Option[…]
 //!   Result<u32, E>  rkyv.Result[…]    rkyv.Result[…]
-//!   map, as_vec     []rkyv.Entry[…]    rkyv.Map[…]
+//!   map, as_vec     []rkyv.Entry[…]   rkyv.Map[…]
 //!   set, as_vec     []Point           rkyv.List[PointView]
 //!   NonZeroU32      uint32            uint32
 //!   [u32; 4]        [4]uint32         [4]uint32             []uint32
