@@ -42,7 +42,7 @@ func guestsOf(x *rooms) rkyv.Map[uint16, uint32] {
 		panic(err)
 	}
 	var c rkyv.Checker
-	at, ok := c.Root(archive, 8, 4)
+	at, ok := c.Root(archive, 8, 4, 3)
 	if !ok || !c.Slice(at, 8, 4) {
 		panic(c.Err())
 	}
@@ -94,7 +94,7 @@ func ExamplePutNone() {
 func ExampleChecker_NonZero() {
 	archive, _ := rkyv.Marshal(listOf[uint16]{7, 0})
 	var c rkyv.Checker
-	at, _ := c.Root(archive, 8, 4)
+	at, _ := c.Root(archive, 8, 4, 3)
 	scope, _ := c.Vec(at, 2, 2)
 	fmt.Println(c.NonZero(scope.At, 2), c.NonZero(scope.At+2, 2))
 	fmt.Println(c.Err())
