@@ -19,6 +19,7 @@ mod document;
 mod message;
 mod method;
 mod parameters;
+mod part;
 mod refusal;
 mod service;
 mod versions;

@@ -6,11 +6,12 @@ use syn::meta::ParseNestedMeta;
 use syn::parse::Parser;
 use syn::visit_mut::{self, VisitMut};
 use syn::{
-    Data, DataEnum, DeriveInput, Error, Expr, ExprLit, Field, Fields, Generics, Ident, Lit, LitStr,
-    Result, Type, TypePath, Variant, parse_quote,
+    Data, DataEnum, DeriveInput, Error, Expr, ExprLit, Fields, Generics, Ident, Lit, LitStr,
+    Result, TypePath, Variant, parse_quote,
 };
 
-use crate::adapter::{self, Adapter};
+use crate::adapter;
+use crate::part::Part;
 use crate::versions::Versions;
 use crate::{document, parameters, refusal};
 
@@ -188,51 +189,6 @@ impl VisitMut for SelfByName {
             *path = self.0.clone();
         }
         visit_mut::visit_type_path_mut(self, path);
-    }
-}
-
-/// A field as it is archived.
-pub(crate) struct Part {
-    item: Type,
-    /// rkyv's type that archives it, if it does not do that itself.
-    with: Option<TokenStream>,
-}
-
-impl Part {
-    fn of(field: &Field, adapter: Option<Adapter>) -> Self {
-        Self {
-            item: field.ty.clone(),
-            with: adapter.map(|adapter| adapter.with(&field.ty)),
-        }
-    }
-
-    /// The function that gives its node.
-    fn node(&self) -> TokenStream {
-        let item = &self.item;
-        match &self.with {
-            Some(with) => quote! { ::outrigger::__private::node::node_with::<#with, #item> },
-            None => quote! { ::outrigger::__private::node::node::<#item> },
-        }
-    }
-
-    /// The node as a constant.
-    pub(crate) fn node_constant(&self) -> TokenStream {
-        let item = &self.item;
-        match &self.with {
-            Some(with) => quote! {
-                <#with as ::outrigger::__private::node::SchemaWith<#item>>::NODE
-            },
-            None => quote! { <#item as ::outrigger::__private::schema::Schema>::NODE },
-        }
-    }
-
-    /// Its size and alignment.
-    pub(crate) fn layout(&self) -> TokenStream {
-        let item = &self.item;
-        match &self.with {
-            Some(with) => quote! { ::outrigger::__private::node::layout_with::<#with, #item>() },
-            None => quote! { ::outrigger::__private::node::layout_of::<#item>() },
-        }
     }
 }
 

@@ -6,7 +6,7 @@ use syn::punctuated::Punctuated;
 use syn::spanned::Spanned;
 use syn::{Attribute, Data, Error, Expr, ExprLit, Fields, Lit, LitInt, Meta, Result, Token, Type};
 
-use crate::message::Part;
+use crate::part::Part;
 
 /// Highest version; the lowest is 1.
 const VERSION_MAX: u32 = 100;
