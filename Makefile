@@ -7,7 +7,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fuzz bench-quick gen
+.PHONY: help demo test check fuzz bench-quick bench-rkyv gen
 
 help: ## what there is to make
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -26,6 +26,9 @@ fuzz: ## random types and bytes, rkyv against Go: MINUTES=N, or SEED=N to repeat
 
 bench-quick: ## round trips side by side, under a minute
 	@cargo run --quiet --release -p outrigger-benches --bin quick
+
+bench-rkyv: ## what messages cost in Go and Rust, beside other formats, two minutes
+	@cargo run --quiet --release -p outrigger-benches --bin rkyv
 
 gen: ## write the files that are generated from layout/
 	@cargo run --quiet -p outrigger-layout --example gen

@@ -23,18 +23,22 @@
 
 pub mod case;
 pub mod child;
+pub mod contest;
 pub mod counting;
 pub mod echo;
 pub mod floor;
 pub mod idle;
 pub mod machine;
+pub mod order;
 pub mod pair;
 pub mod programs;
 pub mod raw_sync_event;
 pub mod report;
 pub mod role;
 pub mod rounds;
+pub mod scores;
 pub mod settings;
 pub mod slice;
 pub mod typed;
 pub mod unix;
+pub mod work;

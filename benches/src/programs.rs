@@ -41,7 +41,11 @@ pub fn output_folder() -> PathBuf {
     root.unwrap_or(Path::new(".")).join("target/bench")
 }
 
-fn go_build(module: &Path, binary: &Path, cgo: &str) -> Result<PathBuf, String> {
+/// Builds the Go program of a module; `cgo` is `0` or `1`.
+///
+/// # Errors
+/// What the compiler says, or `go` if there is none.
+pub fn go_build(module: &Path, binary: &Path, cgo: &str) -> Result<PathBuf, String> {
     let output = Command::new("go")
         .current_dir(module)
         .env("CGO_ENABLED", cgo)

@@ -189,7 +189,7 @@ fn paired(above: &[Turn], below: &[Turn]) -> Vec<f64> {
 }
 
 /// First quartile, median and third quartile; NaN of nothing.
-fn quartiles(mut values: Vec<f64>) -> [f64; 3] {
+pub(crate) fn quartiles(mut values: Vec<f64>) -> [f64; 3] {
     values.sort_unstable_by(f64::total_cmp);
     [1, 2, 3].map(|quarter| {
         // Between two values in the middle: the mean of both, as usual for a median.
