@@ -11,20 +11,19 @@
 # Readers see the blocks alone: the sentence before each says the same.
 
 # follow PAGE FOLDER: does what the page says in a folder, to which its paths belong.
-follow() {
-    local page=$1 begin=$SECONDS scratch
+follow() (
+    page=$1 begin=$SECONDS
     scratch=$(mktemp -d)
-    # shellcheck disable=SC2064
-    trap "rm -rf '$scratch'" EXIT
+    trap 'rm -rf "$scratch"' EXIT # of this subshell
     blocks "$page" "$scratch" >"$scratch/script"
-    grep -q "outrigger" "$scratch/script" || { echo "$page has no tutorial"; return 1; }
+    grep -q "outrigger" "$scratch/script" || { echo "$page has no tutorial"; exit 1; }
     export -f place
-    (cd "$2" && root=$2 scratch=$scratch bash -euo pipefail "$scratch/script") || return 1
+    (cd "$2" && root=$2 scratch=$scratch bash -euo pipefail "$scratch/script") || exit 1
     diff "$scratch/expected" "$scratch/printed" ||
-        { echo "$page: another output than promised"; return 1; }
+        { echo "$page: another output than promised"; exit 1; }
     cat "$scratch/printed"
     echo "$page: done in $((SECONDS - begin)) s"
-}
+)
 
 # blocks PAGE SCRATCH: prints the script; writes SCRATCH/expected.
 blocks() {
