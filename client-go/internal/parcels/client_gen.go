@@ -102,18 +102,57 @@ func failureOfSend(err error) error {
 	return &outrigger.Failure[Refused]{Err: failed, Detail: detail.Load()}
 }
 
+var methodPrices = outrigger.Method{
+	Name: "parcels.prices",
+	Fingerprint: [16]byte{
+		0xf8, 0x3b, 0xa0, 0xae, 0x4c, 0xed, 0xef, 0xc6,
+		0x92, 0x37, 0xa2, 0x75, 0x57, 0x46, 0xd1, 0x8c,
+	},
+	Schema: `outrigger schema 1
+rkyv 0.8 little_endian aligned pointer_width_32
+request 0 ()
+reply 1 Prices
+error -
+type 0 unit size 0 align 1
+type 1 struct Prices size 8 align 4
+  field postage offset 0 type 2 Map<String, u32>
+type 2 map of 3 size 8 align 4
+type 3 entry size 12 align 4
+  field key offset 0 type 4 String
+  field value offset 8 type 5 u32
+type 4 string size 8 align 4
+type 5 u32 size 4 align 4
+`,
+}
+
+// Says what parcels cost.
+//
+// The reply must be released.
+func (c *Client) Prices(ctx context.Context) (PricesView, error) {
+	archive, err := c.caller.Invoke(ctx, &methodPrices, nil)
+	if err != nil {
+		return PricesView{}, err
+	}
+	reply, err := ParsePrices(archive.Bytes())
+	if err != nil {
+		return PricesView{}, outrigger.InvalidReply(&methodPrices, archive, err)
+	}
+	reply.archive = archive
+	return reply, nil
+}
+
 var methodReflect = outrigger.Method{
 	Name: "parcels.reflect",
 	Fingerprint: [16]byte{
-		0x31, 0x1e, 0xb1, 0x69, 0x96, 0x98, 0xc2, 0xf5,
-		0x6d, 0x70, 0xa6, 0x75, 0x96, 0xba, 0xbd, 0x28,
+		0x21, 0xdc, 0x7a, 0x72, 0x8a, 0x63, 0x64, 0xbd,
+		0xb6, 0xda, 0x47, 0xba, 0x14, 0x5c, 0xea, 0x89,
 	},
 	Schema: `outrigger schema 1
 rkyv 0.8 little_endian aligned pointer_width_32
 request 0 Kinds
 reply 0 Kinds
 error -
-type 0 struct Kinds size 352 align 16
+type 0 struct Kinds size 400 align 16
   field number offset 0 type 1 u32
   field float offset 8 type 2 f64
   field flag offset 16 type 3 bool
@@ -138,7 +177,12 @@ type 0 struct Kinds size 352 align 16
   field speed offset 312 type 24 Speed
   field state offset 316 type 25 State
   field boxed offset 328 type 27 Box<Stop>
-  field tree offset 332 type 28 Vec<Route>
+  field map offset 332 type 28 Map<String, u32>
+  field set offset 340 type 30 Set<String>
+  field not_zero offset 348 type 31 NonZeroU32
+  field maybe_boxed offset 352 type 32 Option<Box<Stop>>
+  field page offset 360 type 33 Page<Stop>
+  field tree offset 384 type 35 Vec<Route>
 type 1 u32 size 4 align 4
 type 2 f64 size 8 align 8
 type 3 bool size 1 align 1
@@ -180,10 +224,21 @@ type 25 enum State size 12 align 4
     field 0 offset 4 type 26 Box<State>
 type 26 box of 25 size 4 align 4
 type 27 box of 17 size 4 align 4
-type 28 vec of 29 size 8 align 4
-type 29 struct Route size 32 align 8
+type 28 map of 29 size 8 align 4
+type 29 entry size 12 align 4
+  field key offset 0 type 8 String
+  field value offset 8 type 1 u32
+type 30 set of 8 size 8 align 4
+type 31 non_zero of 1 size 4 align 4
+type 32 niche of 27 size 4 align 4
+type 33 struct Page<Stop> size 24 align 8
+  field items offset 0 type 16 Vec<Stop>
+  field next offset 8 type 34 Option<u64>
+type 34 option of 13 size 16 align 8
+type 35 vec of 36 size 8 align 4
+type 36 struct Route size 32 align 8
   field at offset 0 type 17 Stop
-  field then offset 24 type 28 Vec<Route>
+  field then offset 24 type 35 Vec<Route>
 `,
 }
 

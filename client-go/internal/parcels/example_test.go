@@ -3,6 +3,7 @@ package parcels_test
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"math/big"
 	"time"
 
@@ -149,6 +150,31 @@ func Example_tree() {
 	tree := parcels.Route{At: london, Then: []parcels.Route{{At: paris}}}
 	fmt.Println(tree.Then[0].At.City)
 	// Output: Paris
+}
+
+func Example_map() {
+	entries := rkyv.EntriesOf(map[string]uint32{"France": 3, "Britain": 1}) // by key
+	prices := parcels.Prices{Postage: entries}
+	fmt.Println(prices.Postage[0], rkyv.MapOf(entries)["France"])
+
+	archive, err := rkyv.Marshal(&prices)
+	if err != nil {
+		panic(err)
+	}
+	view, err := parcels.ParsePrices(archive)
+	if err != nil {
+		panic(err)
+	}
+	for country, coins := range view.Postage().All() {
+		fmt.Println(country, coins)
+	}
+	postage := maps.Collect(view.Postage().All())
+	fmt.Println(postage["France"])
+	// Output:
+	// {Britain 1} 3
+	// Britain 1
+	// France 3
+	// 3
 }
 
 func Example_bytes() {

@@ -167,6 +167,9 @@ func TestAValueOfEveryKindComesBack(t *testing.T) {
 		Tuple: rkyv.Tuple2[uint8, string]{Field0: 7, Field1: "seven"}, Maybe: rkyv.Some[uint32](5),
 		MaybeStruct: rkyv.Some(stop), Outcome: rkyv.Err[uint32]("none"), Member: stop,
 		Speed: parcels.SpeedSlow, State: parcels.StateReturned{Value: &unknown}, Boxed: &stop,
+		Map: []rkyv.Entry[string, uint32]{{Key: "key", Value: 1}}, Set: []string{"member"},
+		NotZero: 1, MaybeBoxed: rkyv.Some(&stop),
+		Page: parcels.PageOfStop{Items: []parcels.Stop{stop}, Next: rkyv.Some[uint64](9)},
 		Tree: []parcels.Route{{At: stop, Then: []parcels.Route{{At: stop, Then: nothing}}}},
 	}
 	reply, err := parcels.NewClient(conn).Reflect(t.Context(), &kinds)

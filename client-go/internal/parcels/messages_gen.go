@@ -673,6 +673,89 @@ func ParseRefused(archive []byte) (RefusedView, error) {
 	return RefusedView{ref: rkyv.NewRef(archive, at)}, nil
 }
 
+// What a parcel costs.
+type Prices struct {
+	// By country, in the smallest coin.
+	Postage []rkyv.Entry[string, uint32]
+}
+
+// EncodeArchive writes x as an archive.
+func (x *Prices) EncodeArchive(e *rkyv.Encoder) {
+	if x == nil {
+		e.FailNil("Prices")
+		return
+	}
+	mark, ok := e.Enter()
+	if !ok {
+		return
+	}
+	partsPrices(e, x)
+	at, ok := e.Place(mark, 1, 8, 4)
+	if ok {
+		fixedPrices(e, at, x)
+	}
+	e.Leave(mark, at)
+}
+
+func partsPrices(e *rkyv.Encoder, x *Prices) {
+	partsMapOfStringToU32(e, x.Postage)
+}
+
+func fixedPrices(e *rkyv.Encoder, at int, x *Prices) {
+	w := (*[8]byte)(e.Window(at, 8))
+	e.PutVec(w[:], at, len(x.Postage))
+}
+
+// PricesView is Prices in an archive.
+//
+// As the reply of a call it owns the memory until Release; afterwards it must
+// not be used, nor anything that was had from it without a copy.
+type PricesView struct {
+	ref     rkyv.Ref
+	archive outrigger.Archive
+}
+
+// By country, in the smallest coin.
+func (v PricesView) Postage() rkyv.Map[string, uint32] {
+	return viewMapOfStringToU32(v.ref)
+}
+
+// PostageView is Postage without a copy: the archive's own memory.
+func (v PricesView) PostageView() rkyv.Map[string, uint32] {
+	return aliasMapOfStringToU32(v.ref)
+}
+
+// Load returns a copy that shares no memory with the archive.
+func (v PricesView) Load() (x Prices) {
+	x.Postage = loadMapOfStringToU32(v.ref)
+	return x
+}
+
+// Release gives the reply's memory back and makes v empty. It may be called again;
+// on a part of a message it only makes v empty.
+func (v *PricesView) Release() {
+	archive := v.archive
+	*v = PricesView{}
+	archive.Release()
+}
+
+// ParsePrices returns a view of an archive, which must not change any more.
+//
+// Errors: *rkyv.InvalidError if the bytes are not the archive of a Prices.
+func ParsePrices(archive []byte) (PricesView, error) {
+	archive = rkyv.Aligned(archive)
+	var c rkyv.Checker
+	at, ok := c.Root(archive, 8, 4)
+	if !ok || !checkPrices(&c, at) {
+		return PricesView{}, c.Err()
+	}
+	return PricesView{ref: rkyv.NewRef(archive, at)}, nil
+}
+
+func checkPrices(c *rkyv.Checker, at int) bool {
+	return checkMapOfStringToU32(c, at)
+}
+
 // A field of every kind, in the order of the guide's table.
 type Kinds struct {
 	Number       uint32
@@ -699,6 +782,11 @@ type Kinds struct {
 	Speed        Speed
 	State        State
 	Boxed        *Stop
+	Map          []rkyv.Entry[string, uint32]
+	Set          []string
+	NotZero      uint32
+	MaybeBoxed   rkyv.Option[*Stop]
+	Page         PageOfStop
 	Tree         []Route
 }
 
@@ -713,7 +801,7 @@ func (x *Kinds) EncodeArchive(e *rkyv.Encoder) {
 		return
 	}
 	partsKinds(e, x)
-	at, ok := e.Place(mark, 1, 352, 16)
+	at, ok := e.Place(mark, 1, 400, 16)
 	if ok {
 		fixedKinds(e, at, x)
 	}
@@ -738,11 +826,16 @@ func partsKinds(e *rkyv.Encoder, x *Kinds) {
 	partsSpeed(e, x.Speed)
 	partsState(e, x.State)
 	partsBoxOfStop(e, x.Boxed)
+	partsMapOfStringToU32(e, x.Map)
+	partsSetOfString(e, x.Set)
+	e.NonZero(uint64(x.NotZero))
+	partsNicheOfBoxOfStop(e, &x.MaybeBoxed)
+	partsPageOfStop(e, &x.Page)
 	partsVecOfRoute(e, x.Tree)
 }
 
 func fixedKinds(e *rkyv.Encoder, at int, x *Kinds) {
-	w := (*[352]byte)(e.Window(at, 352))
+	w := (*[400]byte)(e.Window(at, 400))
 	rkyv.PutU32(w[:], x.Number)
 	rkyv.PutF64(w[8:], x.Float)
 	rkyv.PutBool(w[16:], x.Flag)
@@ -767,7 +860,12 @@ func fixedKinds(e *rkyv.Encoder, at int, x *Kinds) {
 	rkyv.PutU8(w[312:], uint8(x.Speed))
 	x.State.fixed(e, at+316)
 	e.PutBox(w[328:], at+328)
-	e.PutVec(w[332:], at+332, len(x.Tree))
+	e.PutVec(w[332:], at+332, len(x.Map))
+	e.PutVec(w[340:], at+340, len(x.Set))
+	rkyv.PutU32(w[348:], x.NotZero)
+	fixedNicheOfBoxOfStop(e, at+352, &x.MaybeBoxed)
+	fixedPageOfStop(e, at+360, &x.Page)
+	e.PutVec(w[384:], at+384, len(x.Tree))
 }
 
 // KindsView is Kinds in an archive.
@@ -944,9 +1042,44 @@ func (v KindsView) Boxed() StopView {
 	return viewBoxOfStop(v.ref.At(328))
 }
 
+// Map returns the field map.
+func (v KindsView) Map() rkyv.Map[string, uint32] {
+	return viewMapOfStringToU32(v.ref.At(332))
+}
+
+// MapView is Map without a copy: the archive's own memory.
+func (v KindsView) MapView() rkyv.Map[string, uint32] {
+	return aliasMapOfStringToU32(v.ref.At(332))
+}
+
+// Set returns the field set.
+func (v KindsView) Set() rkyv.List[string] {
+	return viewSetOfString(v.ref.At(340))
+}
+
+// SetView is Set without a copy: the archive's own memory.
+func (v KindsView) SetView() rkyv.List[string] {
+	return aliasSetOfString(v.ref.At(340))
+}
+
+// NotZero returns the field not_zero.
+func (v KindsView) NotZero() uint32 {
+	return v.ref.U32(348)
+}
+
+// MaybeBoxed returns the field maybe_boxed.
+func (v KindsView) MaybeBoxed() rkyv.Option[StopView] {
+	return viewNicheOfBoxOfStop(v.ref.At(352))
+}
+
+// Page returns the field page.
+func (v KindsView) Page() PageOfStopView {
+	return PageOfStopView{ref: v.ref.At(360)}
+}
+
 // Tree returns the field tree.
 func (v KindsView) Tree() rkyv.List[RouteView] {
-	return viewVecOfRoute(v.ref.At(332))
+	return viewVecOfRoute(v.ref.At(384))
 }
 
 // Load returns a copy that shares no memory with the archive.
@@ -975,7 +1108,12 @@ func (v KindsView) Load() (x Kinds) {
 	x.Speed = Speed(v.ref.U8(312))
 	x.State = StateView{ref: v.ref.At(316)}.Load()
 	x.Boxed = loadBoxOfStop(v.ref.At(328))
-	x.Tree = loadVecOfRoute(v.ref.At(332))
+	x.Map = loadMapOfStringToU32(v.ref.At(332))
+	x.Set = loadSetOfString(v.ref.At(340))
+	x.NotZero = v.ref.U32(348)
+	x.MaybeBoxed = loadNicheOfBoxOfStop(v.ref.At(352))
+	x.Page = PageOfStopView{ref: v.ref.At(360)}.Load()
+	x.Tree = loadVecOfRoute(v.ref.At(384))
 	return x
 }
 
@@ -993,7 +1131,7 @@ func (v *KindsView) Release() {
 func ParseKinds(archive []byte) (KindsView, error) {
 	archive = rkyv.Aligned(archive)
 	var c rkyv.Checker
-	at, ok := c.Root(archive, 352, 16)
+	at, ok := c.Root(archive, 400, 16)
 	if !ok || !checkKinds(&c, at) {
 		return KindsView{}, c.Err()
 	}
@@ -1020,7 +1158,88 @@ func checkKinds(c *rkyv.Checker, at int) bool {
 		checkSpeed(c, at+312) &&
 		checkState(c, at+316) &&
 		checkBoxOfStop(c, at+328) &&
-		checkVecOfRoute(c, at+332)
+		checkMapOfStringToU32(c, at+332) &&
+		checkSetOfString(c, at+340) &&
+		c.NonZero(at+348, 4) &&
+		checkNicheOfBoxOfStop(c, at+352) &&
+		checkPageOfStop(c, at+360) &&
+		checkVecOfRoute(c, at+384)
+}
+
+// Some of many.
+type PageOfStop struct {
+	// Those on this page.
+	Items []Stop
+	// Where the next page begins, if there is one.
+	Next rkyv.Option[uint64]
+}
+
+// EncodeArchive writes x as an archive.
+func (x *PageOfStop) EncodeArchive(e *rkyv.Encoder) {
+	if x == nil {
+		e.FailNil("PageOfStop")
+		return
+	}
+	mark, ok := e.Enter()
+	if !ok {
+		return
+	}
+	partsPageOfStop(e, x)
+	at, ok := e.Place(mark, 1, 24, 8)
+	if ok {
+		fixedPageOfStop(e, at, x)
+	}
+	e.Leave(mark, at)
+}
+
+func partsPageOfStop(e *rkyv.Encoder, x *PageOfStop) {
+	partsVecOfStop(e, x.Items)
+}
+
+func fixedPageOfStop(e *rkyv.Encoder, at int, x *PageOfStop) {
+	w := (*[24]byte)(e.Window(at, 24))
+	e.PutVec(w[:], at, len(x.Items))
+	fixedOptionOfU64(e, at+8, &x.Next)
+}
+
+// PageOfStopView is PageOfStop in an archive.
+type PageOfStopView struct {
+	ref rkyv.Ref
+}
+
+// Those on this page.
+func (v PageOfStopView) Items() rkyv.List[StopView] {
+	return viewVecOfStop(v.ref)
+}
+
+// Where the next page begins, if there is one.
+func (v PageOfStopView) Next() rkyv.Option[uint64] {
+	return viewOptionOfU64(v.ref.At(8))
+}
+
+// Load returns a copy that shares no memory with the archive.
+func (v PageOfStopView) Load() (x PageOfStop) {
+	x.Items = loadVecOfStop(v.ref)
+	x.Next = loadOptionOfU64(v.ref.At(8))
+	return x
+}
+
+// ParsePageOfStop returns a view of an archive, which must not change any more.
+//
+// Errors: *rkyv.InvalidError if the bytes are not the archive of a PageOfStop.
+func ParsePageOfStop(archive []byte) (PageOfStopView, error) {
+	archive = rkyv.Aligned(archive)
+	var c rkyv.Checker
+	at, ok := c.Root(archive, 24, 8)
+	if !ok || !checkPageOfStop(&c, at) {
+		return PageOfStopView{}, c.Err()
+	}
+	return PageOfStopView{ref: rkyv.NewRef(archive, at)}, nil
+}
+
+func checkPageOfStop(c *rkyv.Checker, at int) bool {
+	return checkVecOfStop(c, at) &&
+		c.Option(at+8)
 }
 
 // A stop, and where it goes on from there.
@@ -1196,6 +1415,49 @@ func loadBoxOfState(r rkyv.Ref) (x *State) {
 	return &content
 }
 
+func partsMapOfStringToU32(e *rkyv.Encoder, x []rkyv.Entry[string, uint32]) {
+	mark, ok := e.Enter()
+	if !ok {
+		return
+	}
+	for i := range x {
+		partsEntryOfStringToU32(e, &x[i])
+	}
+	at, ok := e.Place(mark, len(x), 12, 4)
+	if ok {
+		for i := range x {
+			fixedEntryOfStringToU32(e, at+12*i, &x[i])
+		}
+	}
+	e.Leave(mark, at)
+}
+
+func viewMapOfStringToU32(r rkyv.Ref) rkyv.Map[string, uint32] {
+	return rkyv.MapAt(r, 12, 8, rkyv.CopyString, viewU32)
+}
+
+func aliasMapOfStringToU32(r rkyv.Ref) rkyv.Map[string, uint32] {
+	return rkyv.MapAt(r, 12, 8, rkyv.ViewString, viewU32)
+}
+
+func loadMapOfStringToU32(r rkyv.Ref) (x []rkyv.Entry[string, uint32]) {
+	return rkyv.LoadVec(r, 12, loadEntryOfStringToU32)
+}
+
+func checkMapOfStringToU32(c *rkyv.Checker, at int) bool {
+	scope, ok := c.Vec(at, 12, 4)
+	if !ok {
+		return false
+	}
+	at = scope.At
+	for i := range scope.Count {
+		if !checkEntryOfStringToU32(c, at+12*i) {
+			return false
+		}
+	}
+	return c.Leave(scope)
+}
+
 func partsVecOfString(e *rkyv.Encoder, x []string) {
 	mark, ok := e.Enter()
 	if !ok {
@@ -1253,6 +1515,30 @@ func partsBoxOfStop(e *rkyv.Encoder, x *Stop) {
 	e.Leave(mark, at)
 }
 
+func partsSetOfString(e *rkyv.Encoder, x []string) {
+	mark, ok := e.Enter()
+	if !ok {
+		return
+	}
+	for i := range x {
+		e.String(x[i])
+	}
+	at, ok := e.Place(mark, len(x), 8, 4)
+	if ok {
+		w := e.Window(at, 8*len(x))
+		for i := range x {
+			e.PutString(w[8*i:], at+8*i, x[i])
+		}
+	}
+	e.Leave(mark, at)
+}
+
+func partsNicheOfBoxOfStop(e *rkyv.Encoder, x *rkyv.Option[*Stop]) {
+	if x.Valid {
+		partsBoxOfStop(e, x.Value)
+	}
+}
+
 func partsVecOfRoute(e *rkyv.Encoder, x []Route) {
 	mark, ok := e.Enter()
 	if !ok {
@@ -1297,6 +1583,15 @@ func fixedResultOfU32OrString(e *rkyv.Encoder, at int, x *rkyv.Result[uint32, st
 	} else {
 		w[0] = 1
 		e.PutString(w[4:], at+4, x.Err)
+	}
+}
+
+func fixedNicheOfBoxOfStop(e *rkyv.Encoder, at int, x *rkyv.Option[*Stop]) {
+	w := (*[4]byte)(e.Window(at, 4))
+	if x.Valid {
+		e.PutBox(w[:], at)
+	} else {
+		rkyv.PutNone(w[:])
 	}
 }
 
@@ -1360,6 +1655,21 @@ func viewBoxOfStop(r rkyv.Ref) StopView {
 	return StopView{ref: r.Box(0)}
 }
 
+func viewSetOfString(r rkyv.Ref) rkyv.List[string] {
+	return rkyv.VecList(r, 8, rkyv.CopyString)
+}
+
+func aliasSetOfString(r rkyv.Ref) rkyv.List[string] {
+	return rkyv.VecList(r, 8, rkyv.ViewString)
+}
+
+func viewNicheOfBoxOfStop(r rkyv.Ref) (option rkyv.Option[StopView]) {
+	if !r.None(0) {
+		option = rkyv.Some(viewBoxOfStop(r))
+	}
+	return option
+}
+
 func viewVecOfRoute(r rkyv.Ref) rkyv.List[RouteView] {
 	return rkyv.VecList(r, 32, viewRoute)
 }
@@ -1402,6 +1712,17 @@ func loadResultOfU32OrString(r rkyv.Ref) (x rkyv.Result[uint32, string]) {
 func loadBoxOfStop(r rkyv.Ref) (x *Stop) {
 	content := StopView{ref: r.Box(0)}.Load()
 	return &content
+}
+
+func loadSetOfString(r rkyv.Ref) (x []string) {
+	return rkyv.LoadVec(r, 8, rkyv.CopyString)
+}
+
+func loadNicheOfBoxOfStop(r rkyv.Ref) (x rkyv.Option[*Stop]) {
+	if !r.None(0) {
+		x = rkyv.Some(loadBoxOfStop(r))
+	}
+	return x
 }
 
 func loadVecOfRoute(r rkyv.Ref) (x []Route) {
@@ -1463,6 +1784,24 @@ func checkBoxOfStop(c *rkyv.Checker, at int) bool {
 	return checkStop(c, at) && c.Leave(scope)
 }
 
+func checkSetOfString(c *rkyv.Checker, at int) bool {
+	scope, ok := c.Vec(at, 8, 4)
+	if !ok {
+		return false
+	}
+	at = scope.At
+	for i := range scope.Count {
+		if !c.String(at + 8*i) {
+			return false
+		}
+	}
+	return c.Leave(scope)
+}
+
+func checkNicheOfBoxOfStop(c *rkyv.Checker, at int) bool {
+	return c.None(at) || checkBoxOfStop(c, at)
+}
+
 func checkVecOfRoute(c *rkyv.Checker, at int) bool {
 	scope, ok := c.Vec(at, 32, 8)
 	if !ok {
@@ -1477,12 +1816,59 @@ func checkVecOfRoute(c *rkyv.Checker, at int) bool {
 	return c.Leave(scope)
 }
 
+func fixedOptionOfU64(e *rkyv.Encoder, at int, x *rkyv.Option[uint64]) {
+	if x.Valid {
+		w := (*[16]byte)(e.Window(at, 16))
+		w[0] = 1
+		rkyv.PutU64(w[8:], x.Value)
+	}
+}
+
+func viewOptionOfU64(r rkyv.Ref) (option rkyv.Option[uint64]) {
+	if r.Bool(0) {
+		option = rkyv.Some(r.U64(8))
+	}
+	return option
+}
+
+func loadOptionOfU64(r rkyv.Ref) (x rkyv.Option[uint64]) {
+	if r.Bool(0) {
+		x = rkyv.Some(r.U64(8))
+	}
+	return x
+}
+
 func viewStop(r rkyv.Ref) StopView {
 	return StopView{ref: r}
 }
 
 func loadStop(r rkyv.Ref) (x Stop) {
 	return StopView{ref: r}.Load()
+}
+
+func partsEntryOfStringToU32(e *rkyv.Encoder, x *rkyv.Entry[string, uint32]) {
+	e.String(x.Key)
+}
+
+func fixedEntryOfStringToU32(e *rkyv.Encoder, at int, x *rkyv.Entry[string, uint32]) {
+	w := (*[12]byte)(e.Window(at, 12))
+	e.PutString(w[:], at, x.Key)
+	rkyv.PutU32(w[8:], x.Value)
+}
+
+func viewU32(r rkyv.Ref) uint32 {
+	return r.U32(0)
+}
+
+func loadEntryOfStringToU32(r rkyv.Ref) (x rkyv.Entry[string, uint32]) {
+	return rkyv.Entry[string, uint32]{
+		Key:   r.String(0),
+		Value: r.U32(8),
+	}
+}
+
+func checkEntryOfStringToU32(c *rkyv.Checker, at int) bool {
+	return c.String(at)
 }
 
 func viewRoute(r rkyv.Ref) RouteView {

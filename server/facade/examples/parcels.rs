@@ -8,6 +8,8 @@
 )]
 
 use core::fmt;
+use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZeroU32;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -115,6 +117,14 @@ pub struct Kinds {
     pub speed: Speed,
     pub state: State,
     pub boxed: Box<Stop>,
+    #[outrigger(as_vec)]
+    pub map: BTreeMap<String, u32>,
+    #[outrigger(as_vec)]
+    pub set: BTreeSet<String>,
+    pub not_zero: NonZeroU32,
+    #[outrigger(niche)]
+    pub maybe_boxed: Option<Box<Stop>>,
+    pub page: Page<Stop>,
     pub tree: Vec<Route>,
 }
 
@@ -128,11 +138,40 @@ pub struct Route {
     pub then: Vec<Self>,
 }
 
+/// Some of many.
+#[outrigger::message]
+#[derive(Clone, Debug, PartialEq)]
+pub struct Page<T> {
+    /// Those on this page.
+    pub items: Vec<T>,
+    /// Where the next page begins, if there is one.
+    pub next: Option<u64>,
+}
+
+/// What a parcel costs.
+#[outrigger::message]
+#[derive(Clone, Debug, PartialEq)]
+pub struct Prices {
+    /// By country, in the smallest coin.
+    #[outrigger(as_vec)]
+    pub postage: BTreeMap<String, u32>,
+}
+
+/// What the postage to a country is.
+pub fn postage(prices: &Archived<Prices>, country: &str) -> Option<u32> {
+    let mut entries = prices.postage.iter();
+    let entry = entries.find(|entry| entry.key == country)?;
+    Some(entry.value.to_native())
+}
+
 /// Takes parcels.
 #[outrigger::service]
 pub trait Parcels {
     /// Takes a parcel, and says where it is now.
     fn send(&self, parcel: &Archived<Parcel>) -> Result<State, Refused>;
+
+    /// Says what parcels cost.
+    fn prices(&self) -> Result<Prices, Error>;
 
     /// Gives a value of every kind back.
     fn reflect(&self, kinds: &Archived<Kinds>) -> Result<Kinds, Error>;
@@ -161,6 +200,14 @@ impl Parcels for Depot {
                 State::Returned(Box::new(State::Unknown))
             }
             _ => State::Delivered(parcel.to.to_string()),
+        })
+    }
+
+    fn prices(&self) -> Result<Prices, Error> {
+        let postage = [("Britain", 1), ("France", 3)];
+        let postage = postage.map(|(country, coins)| (country.to_owned(), coins));
+        Ok(Prices {
+            postage: BTreeMap::from(postage),
         })
     }
 
