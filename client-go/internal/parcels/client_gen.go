@@ -23,6 +23,59 @@ func NewClient(caller outrigger.Caller) *Client {
 	return &Client{caller: caller}
 }
 
+var methodAsk = outrigger.Method{
+	Name: "parcels.ask",
+	Fingerprint: [16]byte{
+		0x63, 0x6c, 0x91, 0x64, 0xb6, 0x9d, 0xf1, 0xd0,
+		0x51, 0x57, 0xbc, 0xae, 0xe6, 0x9d, 0x13, 0x21,
+	},
+	Schema: `outrigger schema 1
+rkyv 0.8 little_endian aligned pointer_width_32
+request 0 Question
+reply 4 Answer
+error -
+type 0 struct Question extensible size 24 align 8
+  field parcel offset 0 type 1 u64
+  field language offset 8 type 2 Option<String>
+type 1 u64 size 8 align 8
+type 2 option of 3 size 12 align 4
+type 3 string size 8 align 4
+type 4 enum Answer extensible size 8 align 4
+  variant Unknown tag 0
+  variant At tag 1
+    field 0 offset 4 type 5 Box<Stop>
+  variant Lost tag 2
+    field 0 offset 4 type 5 Box<Stop>
+type 5 box of 6 size 4 align 4
+type 6 struct Stop size 24 align 8
+  field city offset 0 type 3 String
+  field wait offset 8 type 7 Duration
+type 7 duration size 16 align 8
+`,
+	Older: [][16]byte{
+		{
+			0xfc, 0xe1, 0xcd, 0x41, 0x38, 0x77, 0xa3, 0x07,
+			0xd5, 0x49, 0x00, 0xad, 0xd6, 0xb6, 0x46, 0xc0,
+		},
+	},
+}
+
+// Answers a question.
+//
+// The reply must be released.
+func (c *Client) Ask(ctx context.Context, request *Question) (AnswerView, error) {
+	archive, err := c.caller.Invoke(ctx, &methodAsk, request)
+	if err != nil {
+		return AnswerView{}, err
+	}
+	reply, err := ParseAnswer(archive.Bytes())
+	if err != nil {
+		return AnswerView{}, outrigger.InvalidReply(&methodAsk, archive, err)
+	}
+	reply.archive = archive
+	return reply, nil
+}
+
 var methodSend = outrigger.Method{
 	Name: "parcels.send",
 	Fingerprint: [16]byte{

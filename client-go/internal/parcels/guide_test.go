@@ -150,6 +150,23 @@ func send(ctx context.Context, client *parcels.Client, p *parcels.Parcel) (strin
 	return where(state), nil
 }
 
+func TestWhatWasAppendedCrosses(t *testing.T) {
+	conn := connect(t)
+	if conn == nil {
+		return
+	}
+	client := parcels.NewClient(conn)
+	question := parcels.Question{Parcel: 7, Language: rkyv.Some("it")}
+	answer, err := client.Ask(t.Context(), &question)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Release()
+	if lost, ok := answer.Lost(); !ok || lost.Value().City() != "Londra" {
+		t.Errorf("%v: %+v", answer.Tag(), lost.Value().Load())
+	}
+}
+
 func TestAValueOfEveryKindComesBack(t *testing.T) {
 	conn := connect(t)
 	if conn == nil {

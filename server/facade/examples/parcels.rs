@@ -89,6 +89,30 @@ impl fmt::Display for Refused {
     }
 }
 
+/// What somebody wants to know.
+#[outrigger::message(extensible)]
+#[derive(Clone, Debug, PartialEq)]
+pub struct Question {
+    /// About this parcel.
+    pub parcel: u64,
+    /// The language of the answer. Clients of the first release do not say.
+    #[outrigger(since = 2)]
+    pub language: Option<String>,
+}
+
+/// Where a parcel is, as far as anybody knows.
+#[outrigger::message(extensible)]
+#[derive(Clone, Debug, PartialEq)]
+pub enum Answer {
+    /// Nobody knows.
+    Unknown,
+    /// It is here.
+    At(Box<Stop>),
+    /// It was last seen here.
+    #[outrigger(since = 2)]
+    Lost(Box<Stop>),
+}
+
 /// A field of every kind, in the order of the guide's table.
 #[outrigger::message]
 #[derive(Clone, Debug, PartialEq)]
@@ -167,6 +191,9 @@ pub fn postage(prices: &Archived<Prices>, country: &str) -> Option<u32> {
 /// Takes parcels.
 #[outrigger::service]
 pub trait Parcels {
+    /// Answers a question.
+    fn ask(&self, question: &Archived<Question>) -> Result<Answer, Error>;
+
     /// Takes a parcel, and says where it is now.
     fn send(&self, parcel: &Archived<Parcel>) -> Result<State, Refused>;
 
@@ -185,6 +212,17 @@ const CONTENT_MAX: u64 = 1000;
 pub struct Depot;
 
 impl Parcels for Depot {
+    fn ask(&self, question: &Archived<Question>) -> Result<Answer, Error> {
+        let city = match question.language.as_ref() {
+            Some(language) if language == "it" => "Londra",
+            _ => "London",
+        };
+        Ok(Answer::Lost(Box::new(Stop {
+            city: city.to_owned(),
+            wait: Duration::from_secs(question.parcel.to_native()),
+        })))
+    }
+
     fn send(&self, parcel: &Archived<Parcel>) -> Result<State, Refused> {
         let seen = parcel.content.len() as u64;
         if seen > CONTENT_MAX {
