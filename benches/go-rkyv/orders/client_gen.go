@@ -73,3 +73,30 @@ func (c *Client) Place(ctx context.Context, request *Order) error {
 	archive.Release()
 	return nil
 }
+
+// BuildPlace is Place with a request that build writes in place. If that does not
+// fit in a slot, build runs once more, and must then write the same.
+func (c *Client) BuildPlace(
+	ctx context.Context, build func(OrderBuilder),
+) error {
+	archive, err := c.caller.Invoke(ctx, &methodPlace, buildingPlace(build))
+	if err != nil {
+		return err
+	}
+	if err := rkyv.CheckUnit(archive.Bytes()); err != nil {
+		return outrigger.InvalidReply(&methodPlace, archive, err)
+	}
+	archive.Release()
+	return nil
+}
+
+// buildingPlace is a request of Place that is yet to be written.
+type buildingPlace func(OrderBuilder)
+
+func (build buildingPlace) EncodeArchive(e *rkyv.Encoder) {
+	if build == nil {
+		e.FailNil("Order")
+		return
+	}
+	build(BuildOrder(e))
+}

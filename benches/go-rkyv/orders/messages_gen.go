@@ -123,7 +123,7 @@ func (v OrderView) Load() (x Order) {
 func ParseOrder(archive []byte) (OrderView, error) {
 	archive = rkyv.Aligned(archive)
 	var c rkyv.Checker
-	at, ok := c.Root(archive, 56, 8)
+	at, ok := c.Root(archive, 56, 8, 4)
 	if !ok || !checkOrder(&c, at) {
 		return OrderView{}, c.Err()
 	}
@@ -136,6 +136,142 @@ func checkOrder(c *rkyv.Checker, at int) bool {
 		c.Option(at+24) &&
 		checkVecOfItem(c, at+32) &&
 		checkPayment(c, at+40)
+}
+
+// BuildOrder begins the archive of a Order, written field by field in place of
+// being encoded. Reset of e comes before, Finish after the last field.
+func BuildOrder(e *rkyv.Encoder) OrderBuilder {
+	return OrderBuilder{rkyv.Build(e, &layoutOrder)}
+}
+
+// OrderBuilder writes a Order: all fields, in this order.
+type OrderBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutOrder = rkyv.Layout{
+	Name: "Order", Size: 56, Align: 8,
+	Fields: []string{
+		"id",
+		"customer",
+		"note",
+		"limit",
+		"items",
+		"payment",
+	},
+}
+
+// SetID sets the field id.
+func (b OrderBuilder) SetID(value uint64) {
+	e := b.value.Field(0)
+	if e == nil {
+		return
+	}
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutU64(w[:], value)
+		e.Unstage()
+	}
+}
+
+// SetCustomer sets the field customer.
+func (b OrderBuilder) SetCustomer(value string) {
+	e := b.value.Field(1)
+	if e == nil {
+		return
+	}
+	e.String(value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutString(w[8:], at+8, value)
+		e.Unstage()
+	}
+}
+
+// SetNote sets the field note.
+func (b OrderBuilder) SetNote(value []byte) {
+	e := b.value.Field(2)
+	if e == nil {
+		return
+	}
+	rkyv.EncodeSlice(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutVec(w[16:], at+16, len(value))
+		e.Unstage()
+	}
+}
+
+// SetLimit sets the field limit.
+func (b OrderBuilder) SetLimit(value rkyv.Option[uint32]) {
+	e := b.value.Field(3)
+	if e == nil {
+		return
+	}
+	if _, at, ok := e.Stage(); ok {
+		fixedOptionOfU32(e, at+24, &value)
+		e.Unstage()
+	}
+}
+
+// SetItems sets the field items.
+func (b OrderBuilder) SetItems(value []Item) {
+	e := b.value.Field(4)
+	if e == nil {
+		return
+	}
+	partsVecOfItem(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutVec(w[32:], at+32, len(value))
+		e.Unstage()
+	}
+}
+
+// BeginItems begins the field items, to write it in place.
+func (b OrderBuilder) BeginItems() VecOfItemBuilder {
+	return VecOfItemBuilder{b.value.List(4, rkyv.NoTag, 32, &layoutVecOfItem)}
+}
+
+// SetPayment sets the field payment.
+func (b OrderBuilder) SetPayment(value Payment) {
+	e := b.value.Field(5)
+	if e == nil {
+		return
+	}
+	partsPayment(e, value)
+	if _, at, ok := e.Stage(); ok {
+		value.fixed(e, at+40)
+		e.Unstage()
+	}
+}
+
+// BeginPayment begins the field payment, to write it in place.
+func (b OrderBuilder) BeginPayment() PaymentBuilder {
+	return PaymentBuilder{b.value.Inline(5, rkyv.NoTag, 40, &layoutPayment)}
+}
+
+// VecOfItemBuilder writes the elements of a Vec<Item>, one after the other.
+type VecOfItemBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutVecOfItem = rkyv.Layout{
+	Name: "Vec<Item>", Size: 12, Align: 4,
+}
+
+// Add appends an element.
+func (b VecOfItemBuilder) Add(value Item) {
+	e := b.value.Field(rkyv.Element)
+	if e == nil {
+		return
+	}
+	partsItem(e, &value)
+	if _, at, ok := e.Stage(); ok {
+		fixedItem(e, at, &value)
+		e.Unstage()
+	}
+}
+
+// Next appends an element, which is to be set.
+func (b VecOfItemBuilder) Next() ItemBuilder {
+	return ItemBuilder{b.value.Inline(rkyv.Element, rkyv.NoTag, 0, &layoutItem)}
 }
 
 // One thing that is ordered.
@@ -207,7 +343,7 @@ func (v ItemView) Load() (x Item) {
 func ParseItem(archive []byte) (ItemView, error) {
 	archive = rkyv.Aligned(archive)
 	var c rkyv.Checker
-	at, ok := c.Root(archive, 12, 4)
+	at, ok := c.Root(archive, 12, 4, 3)
 	if !ok || !checkItem(&c, at) {
 		return ItemView{}, c.Err()
 	}
@@ -216,6 +352,50 @@ func ParseItem(archive []byte) (ItemView, error) {
 
 func checkItem(c *rkyv.Checker, at int) bool {
 	return c.String(at + 4)
+}
+
+// BuildItem begins the archive of a Item, written field by field in place of
+// being encoded. Reset of e comes before, Finish after the last field.
+func BuildItem(e *rkyv.Encoder) ItemBuilder {
+	return ItemBuilder{rkyv.Build(e, &layoutItem)}
+}
+
+// ItemBuilder writes a Item: all fields, in this order.
+type ItemBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutItem = rkyv.Layout{
+	Name: "Item", Size: 12, Align: 4,
+	Fields: []string{
+		"id",
+		"name",
+	},
+}
+
+// SetID sets the field id.
+func (b ItemBuilder) SetID(value uint32) {
+	e := b.value.Field(0)
+	if e == nil {
+		return
+	}
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutU32(w[:], value)
+		e.Unstage()
+	}
+}
+
+// SetName sets the field name.
+func (b ItemBuilder) SetName(value string) {
+	e := b.value.Field(1)
+	if e == nil {
+		return
+	}
+	e.String(value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutString(w[4:], at+4, value)
+		e.Unstage()
+	}
 }
 
 // How an order is paid.
@@ -311,7 +491,7 @@ func (v PaymentView) Load() Payment {
 func ParsePayment(archive []byte) (PaymentView, error) {
 	archive = rkyv.Aligned(archive)
 	var c rkyv.Checker
-	at, ok := c.Root(archive, 16, 8)
+	at, ok := c.Root(archive, 16, 8, 3)
 	if !ok || !checkPayment(&c, at) {
 		return PaymentView{}, c.Err()
 	}
@@ -449,6 +629,88 @@ func (v PaymentInvoiceView) ValueView() string {
 func (v PaymentInvoiceView) Load() (x PaymentInvoice) {
 	x.Value = v.ref.String(4)
 	return x
+}
+
+// BuildPayment begins the archive of a Payment, written field by field in place of
+// being encoded. Reset of e comes before, Finish after the last field.
+func BuildPayment(e *rkyv.Encoder) PaymentBuilder {
+	return PaymentBuilder{rkyv.Build(e, &layoutPayment)}
+}
+
+// PaymentBuilder writes a Payment: one of its variants.
+type PaymentBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutPayment = rkyv.Layout{
+	Name: "Payment", Size: 16, Align: 8,
+	Fields: []string{
+		"variant",
+	},
+}
+
+// SetCash makes it the variant Cash.
+func (b PaymentBuilder) SetCash() {
+	b.value.Variant(0, nil)
+}
+
+// BeginCard makes it the variant Card, whose fields are to be set.
+func (b PaymentBuilder) BeginCard() PaymentCardBuilder {
+	return PaymentCardBuilder{b.value.Variant(1, &layoutPaymentCard)}
+}
+
+// PaymentCardBuilder writes a PaymentCard: all fields, in this order.
+type PaymentCardBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutPaymentCard = rkyv.Layout{
+	Name: "Payment.Card", Size: 16, Align: 8,
+	Fields: []string{
+		"0",
+	},
+}
+
+// SetValue sets the field 0.
+func (b PaymentCardBuilder) SetValue(value uint64) {
+	e := b.value.Field(0)
+	if e == nil {
+		return
+	}
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutU64(w[8:], value)
+		e.Unstage()
+	}
+}
+
+// BeginInvoice makes it the variant Invoice, whose fields are to be set.
+func (b PaymentBuilder) BeginInvoice() PaymentInvoiceBuilder {
+	return PaymentInvoiceBuilder{b.value.Variant(2, &layoutPaymentInvoice)}
+}
+
+// PaymentInvoiceBuilder writes a PaymentInvoice: all fields, in this order.
+type PaymentInvoiceBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutPaymentInvoice = rkyv.Layout{
+	Name: "Payment.Invoice", Size: 16, Align: 8,
+	Fields: []string{
+		"0",
+	},
+}
+
+// SetValue sets the field 0.
+func (b PaymentInvoiceBuilder) SetValue(value string) {
+	e := b.value.Field(0)
+	if e == nil {
+		return
+	}
+	e.String(value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutString(w[4:], at+4, value)
+		e.Unstage()
+	}
 }
 
 func partsVecOfItem(e *rkyv.Encoder, x []Item) {

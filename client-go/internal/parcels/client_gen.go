@@ -7,6 +7,7 @@ import (
 	"errors"
 
 	outrigger "github.com/outrigger-ipc/outrigger/client-go"
+	"github.com/outrigger-ipc/outrigger/client-go/rkyv"
 )
 
 // Takes parcels.
@@ -309,4 +310,88 @@ func (c *Client) Reflect(ctx context.Context, request *Kinds) (KindsView, error)
 	}
 	reply.archive = archive
 	return reply, nil
+}
+
+// BuildAsk is Ask with a request that build writes in place. If that does not
+// fit in a slot, build runs once more, and must then write the same.
+func (c *Client) BuildAsk(
+	ctx context.Context, build func(QuestionBuilder),
+) (AnswerView, error) {
+	archive, err := c.caller.Invoke(ctx, &methodAsk, buildingAsk(build))
+	if err != nil {
+		return AnswerView{}, err
+	}
+	reply, err := ParseAnswer(archive.Bytes())
+	if err != nil {
+		return AnswerView{}, outrigger.InvalidReply(&methodAsk, archive, err)
+	}
+	reply.archive = archive
+	return reply, nil
+}
+
+// buildingAsk is a request of Ask that is yet to be written.
+type buildingAsk func(QuestionBuilder)
+
+func (build buildingAsk) EncodeArchive(e *rkyv.Encoder) {
+	if build == nil {
+		e.FailNil("Question")
+		return
+	}
+	build(BuildQuestion(e))
+}
+
+// BuildSend is Send with a request that build writes in place. If that does not
+// fit in a slot, build runs once more, and must then write the same.
+func (c *Client) BuildSend(
+	ctx context.Context, build func(ParcelBuilder),
+) (StateView, error) {
+	archive, err := c.caller.Invoke(ctx, &methodSend, buildingSend(build))
+	if err != nil {
+		return StateView{}, failureOfSend(err)
+	}
+	reply, err := ParseState(archive.Bytes())
+	if err != nil {
+		return StateView{}, outrigger.InvalidReply(&methodSend, archive, err)
+	}
+	reply.archive = archive
+	return reply, nil
+}
+
+// buildingSend is a request of Send that is yet to be written.
+type buildingSend func(ParcelBuilder)
+
+func (build buildingSend) EncodeArchive(e *rkyv.Encoder) {
+	if build == nil {
+		e.FailNil("Parcel")
+		return
+	}
+	build(BuildParcel(e))
+}
+
+// BuildReflect is Reflect with a request that build writes in place. If that does not
+// fit in a slot, build runs once more, and must then write the same.
+func (c *Client) BuildReflect(
+	ctx context.Context, build func(KindsBuilder),
+) (KindsView, error) {
+	archive, err := c.caller.Invoke(ctx, &methodReflect, buildingReflect(build))
+	if err != nil {
+		return KindsView{}, err
+	}
+	reply, err := ParseKinds(archive.Bytes())
+	if err != nil {
+		return KindsView{}, outrigger.InvalidReply(&methodReflect, archive, err)
+	}
+	reply.archive = archive
+	return reply, nil
+}
+
+// buildingReflect is a request of Reflect that is yet to be written.
+type buildingReflect func(KindsBuilder)
+
+func (build buildingReflect) EncodeArchive(e *rkyv.Encoder) {
+	if build == nil {
+		e.FailNil("Kinds")
+		return
+	}
+	build(BuildKinds(e))
 }

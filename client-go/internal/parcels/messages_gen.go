@@ -10,6 +10,602 @@ import (
 	"github.com/outrigger-ipc/outrigger/client-go/rkyv"
 )
 
+// What somebody wants to know.
+type Question struct {
+	// About this parcel.
+	Parcel uint64
+	// The language of the answer. Clients of the first release do not say.
+	Language rkyv.Option[string]
+}
+
+// EncodeArchive writes x as an archive.
+func (x *Question) EncodeArchive(e *rkyv.Encoder) {
+	if x == nil {
+		e.FailNil("Question")
+		return
+	}
+	if mark, ok := e.Enter(); ok {
+		contentQuestion(e, x)
+		e.LeaveBox(mark)
+	}
+}
+
+func contentQuestion(e *rkyv.Encoder, x *Question) {
+	mark, ok := e.Enter()
+	if !ok {
+		return
+	}
+	partsQuestion(e, x)
+	at, ok := e.Place(mark, 1, 24, 8)
+	if ok {
+		fixedQuestion(e, at, x)
+	}
+	e.Leave(mark, at)
+}
+
+func partsQuestion(e *rkyv.Encoder, x *Question) {
+	partsOptionOfString(e, &x.Language)
+}
+
+func fixedQuestion(e *rkyv.Encoder, at int, x *Question) {
+	w := (*[24]byte)(e.Window(at, 24))
+	rkyv.PutU64(w[:], x.Parcel)
+	fixedOptionOfString(e, at+8, &x.Language)
+}
+
+// QuestionView is Question in an archive.
+type QuestionView struct {
+	ref rkyv.Ref
+}
+
+// About this parcel.
+func (v QuestionView) Parcel() uint64 {
+	return v.ref.U64(0)
+}
+
+// The language of the answer. Clients of the first release do not say.
+func (v QuestionView) Language() rkyv.Option[string] {
+	return viewOptionOfString(v.ref.At(8))
+}
+
+// LanguageView is Language without a copy: the archive's own memory.
+func (v QuestionView) LanguageView() rkyv.Option[string] {
+	return aliasOptionOfString(v.ref.At(8))
+}
+
+// Load returns a copy that shares no memory with the archive.
+func (v QuestionView) Load() (x Question) {
+	x.Parcel = v.ref.U64(0)
+	x.Language = loadOptionOfString(v.ref.At(8))
+	return x
+}
+
+// ParseQuestion returns a view of an archive, which must not change any more.
+//
+// Errors: *rkyv.InvalidError if the bytes are not the archive of a Question.
+func ParseQuestion(archive []byte) (QuestionView, error) {
+	archive = rkyv.Aligned(archive)
+	archive = rkyv.Upgrade(archive, 24, []rkyv.Extent{{End: 8, Size: 8}})
+	var c rkyv.Checker
+	at, ok := c.BoxedRoot(archive, 24, 8, 4)
+	if !ok || !checkQuestion(&c, at) {
+		return QuestionView{}, c.Err()
+	}
+	return QuestionView{ref: rkyv.NewRef(archive, at)}, nil
+}
+
+func checkQuestion(c *rkyv.Checker, at int) bool {
+	return checkOptionOfString(c, at+8)
+}
+
+// BuildQuestion begins the archive of a Question, written field by field in place of
+// being encoded. Reset of e comes before, Finish after the last field.
+func BuildQuestion(e *rkyv.Encoder) QuestionBuilder {
+	return QuestionBuilder{rkyv.BuildBoxed(e, &layoutQuestion)}
+}
+
+// QuestionBuilder writes a Question: all fields, in this order.
+type QuestionBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutQuestion = rkyv.Layout{
+	Name: "Question", Size: 24, Align: 8,
+	Fields: []string{
+		"parcel",
+		"language",
+	},
+}
+
+// SetParcel sets the field parcel.
+func (b QuestionBuilder) SetParcel(value uint64) {
+	e := b.value.Field(0)
+	if e == nil {
+		return
+	}
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutU64(w[:], value)
+		e.Unstage()
+	}
+}
+
+// SetLanguage sets the field language.
+func (b QuestionBuilder) SetLanguage(value rkyv.Option[string]) {
+	e := b.value.Field(1)
+	if e == nil {
+		return
+	}
+	partsOptionOfString(e, &value)
+	if _, at, ok := e.Stage(); ok {
+		fixedOptionOfString(e, at+8, &value)
+		e.Unstage()
+	}
+}
+
+// Where a parcel is, as far as anybody knows.
+//
+// It is one of these:
+//
+//   - AnswerUnknown
+//   - AnswerAt
+//   - AnswerLost
+type Answer interface {
+	rkyv.Encodable
+	parts(e *rkyv.Encoder)
+	fixed(e *rkyv.Encoder, at int)
+	isAnswer()
+}
+
+func partsAnswer(e *rkyv.Encoder, x Answer) {
+	if x == nil {
+		e.FailNil("Answer")
+		return
+	}
+	x.parts(e)
+}
+
+// AnswerTag says which variant a Answer is.
+type AnswerTag uint8
+
+// The variants of Answer.
+const (
+	// Nobody knows.
+	AnswerTagUnknown AnswerTag = 0
+	// It is here.
+	AnswerTagAt AnswerTag = 1
+	// It was last seen here.
+	AnswerTagLost AnswerTag = 2
+)
+
+// String returns the name of the variant.
+func (x AnswerTag) String() string {
+	switch x {
+	case AnswerTagUnknown:
+		return "Unknown"
+	case AnswerTagAt:
+		return "At"
+	case AnswerTagLost:
+		return "Lost"
+	}
+	return "Answer(" + strconv.Itoa(int(x)) + ")"
+}
+
+// AnswerView is Answer in an archive.
+//
+// As the reply of a call it owns the memory until Release; afterwards it must
+// not be used, nor anything that was had from it without a copy.
+type AnswerView struct {
+	ref     rkyv.Ref
+	archive outrigger.Archive
+}
+
+// Tag returns which variant it is.
+func (v AnswerView) Tag() AnswerTag {
+	return AnswerTag(v.ref.U8(0))
+}
+
+// At returns the variant At, and whether it is this one.
+func (v AnswerView) At() (AnswerAtView, bool) {
+	if v.Tag() != AnswerTagAt {
+		return AnswerAtView{}, false
+	}
+	return AnswerAtView{ref: v.ref}, true
+}
+
+// Lost returns the variant Lost, and whether it is this one.
+func (v AnswerView) Lost() (AnswerLostView, bool) {
+	if v.Tag() != AnswerTagLost {
+		return AnswerLostView{}, false
+	}
+	return AnswerLostView{ref: v.ref}, true
+}
+
+// Load returns a copy that shares no memory with the archive.
+func (v AnswerView) Load() Answer {
+	switch v.Tag() {
+	case AnswerTagUnknown:
+		return AnswerUnknown{}
+	case AnswerTagAt:
+		return AnswerAtView{ref: v.ref}.Load()
+	case AnswerTagLost:
+		return AnswerLostView{ref: v.ref}.Load()
+	}
+	return nil
+}
+
+// Release gives the reply's memory back and makes v empty. It may be called again;
+// on a part of a message it only makes v empty.
+func (v *AnswerView) Release() {
+	archive := v.archive
+	*v = AnswerView{}
+	archive.Release()
+}
+
+// ParseAnswer returns a view of an archive, which must not change any more.
+//
+// Errors: *rkyv.InvalidError if the bytes are not the archive of a Answer.
+func ParseAnswer(archive []byte) (AnswerView, error) {
+	archive = rkyv.Aligned(archive)
+	var c rkyv.Checker
+	at, ok := c.Root(archive, 8, 4, 4)
+	if !ok || !checkAnswer(&c, at) {
+		return AnswerView{}, c.Err()
+	}
+	return AnswerView{ref: rkyv.NewRef(archive, at)}, nil
+}
+
+func checkAnswer(c *rkyv.Checker, at int) bool {
+	switch AnswerTag(c.Byte(at)) {
+	case AnswerTagAt:
+		return checkBoxOfStop(c, at+4)
+	case AnswerTagLost:
+		return checkBoxOfStop(c, at+4)
+	case AnswerTagUnknown:
+		return true
+	}
+	return c.FailTag(at, "tag of Answer", "0, 1, 2")
+}
+
+// Nobody knows.
+type AnswerUnknown struct{}
+
+func (AnswerUnknown) isAnswer() {}
+
+// EncodeArchive writes x as the archive of a Answer.
+func (x AnswerUnknown) EncodeArchive(e *rkyv.Encoder) {
+	mark, ok := e.Enter()
+	if !ok {
+		return
+	}
+	x.parts(e)
+	at, ok := e.Place(mark, 1, 8, 4)
+	if ok {
+		x.fixed(e, at)
+	}
+	e.Leave(mark, at)
+}
+
+func (AnswerUnknown) parts(*rkyv.Encoder) {}
+
+func (AnswerUnknown) fixed(e *rkyv.Encoder, at int) {
+	w := (*[8]byte)(e.Window(at, 8))
+	w[0] = 0
+}
+
+// It is here.
+type AnswerAt struct {
+	Value *Stop
+}
+
+func (AnswerAt) isAnswer() {}
+
+// EncodeArchive writes x as the archive of a Answer.
+func (x AnswerAt) EncodeArchive(e *rkyv.Encoder) {
+	mark, ok := e.Enter()
+	if !ok {
+		return
+	}
+	x.parts(e)
+	at, ok := e.Place(mark, 1, 8, 4)
+	if ok {
+		x.fixed(e, at)
+	}
+	e.Leave(mark, at)
+}
+
+func (x AnswerAt) parts(e *rkyv.Encoder) {
+	partsBoxOfStop(e, x.Value)
+}
+
+func (AnswerAt) fixed(e *rkyv.Encoder, at int) {
+	w := (*[8]byte)(e.Window(at, 8))
+	w[0] = 1
+	e.PutBox(w[4:], at+4)
+}
+
+// AnswerAtView is AnswerAt in an archive.
+type AnswerAtView struct {
+	ref rkyv.Ref
+}
+
+// Value returns the field 0.
+func (v AnswerAtView) Value() StopView {
+	return viewBoxOfStop(v.ref.At(4))
+}
+
+// Load returns a copy that shares no memory with the archive.
+func (v AnswerAtView) Load() (x AnswerAt) {
+	x.Value = loadBoxOfStop(v.ref.At(4))
+	return x
+}
+
+// It was last seen here.
+type AnswerLost struct {
+	Value *Stop
+}
+
+func (AnswerLost) isAnswer() {}
+
+// EncodeArchive writes x as the archive of a Answer.
+func (x AnswerLost) EncodeArchive(e *rkyv.Encoder) {
+	mark, ok := e.Enter()
+	if !ok {
+		return
+	}
+	x.parts(e)
+	at, ok := e.Place(mark, 1, 8, 4)
+	if ok {
+		x.fixed(e, at)
+	}
+	e.Leave(mark, at)
+}
+
+func (x AnswerLost) parts(e *rkyv.Encoder) {
+	partsBoxOfStop(e, x.Value)
+}
+
+func (AnswerLost) fixed(e *rkyv.Encoder, at int) {
+	w := (*[8]byte)(e.Window(at, 8))
+	w[0] = 2
+	e.PutBox(w[4:], at+4)
+}
+
+// AnswerLostView is AnswerLost in an archive.
+type AnswerLostView struct {
+	ref rkyv.Ref
+}
+
+// Value returns the field 0.
+func (v AnswerLostView) Value() StopView {
+	return viewBoxOfStop(v.ref.At(4))
+}
+
+// Load returns a copy that shares no memory with the archive.
+func (v AnswerLostView) Load() (x AnswerLost) {
+	x.Value = loadBoxOfStop(v.ref.At(4))
+	return x
+}
+
+// BuildAnswer begins the archive of a Answer, written field by field in place of
+// being encoded. Reset of e comes before, Finish after the last field.
+func BuildAnswer(e *rkyv.Encoder) AnswerBuilder {
+	return AnswerBuilder{rkyv.Build(e, &layoutAnswer)}
+}
+
+// AnswerBuilder writes a Answer: one of its variants.
+type AnswerBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutAnswer = rkyv.Layout{
+	Name: "Answer", Size: 8, Align: 4,
+	Fields: []string{
+		"variant",
+	},
+}
+
+// SetUnknown makes it the variant Unknown.
+func (b AnswerBuilder) SetUnknown() {
+	b.value.Variant(0, nil)
+}
+
+// BeginAt makes it the variant At, whose fields are to be set.
+func (b AnswerBuilder) BeginAt() AnswerAtBuilder {
+	return AnswerAtBuilder{b.value.Variant(1, &layoutAnswerAt)}
+}
+
+// AnswerAtBuilder writes a AnswerAt: all fields, in this order.
+type AnswerAtBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutAnswerAt = rkyv.Layout{
+	Name: "Answer.At", Size: 8, Align: 4,
+	Fields: []string{
+		"0",
+	},
+}
+
+// SetValue sets the field 0.
+func (b AnswerAtBuilder) SetValue(value *Stop) {
+	e := b.value.Field(0)
+	if e == nil {
+		return
+	}
+	partsBoxOfStop(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutBox(w[4:], at+4)
+		e.Unstage()
+	}
+}
+
+// BeginValue begins the field 0, to write it in place.
+func (b AnswerAtBuilder) BeginValue() StopBuilder {
+	return StopBuilder{b.value.Box(0, rkyv.NoTag, 4, &layoutStop)}
+}
+
+// BeginLost makes it the variant Lost, whose fields are to be set.
+func (b AnswerBuilder) BeginLost() AnswerLostBuilder {
+	return AnswerLostBuilder{b.value.Variant(2, &layoutAnswerLost)}
+}
+
+// AnswerLostBuilder writes a AnswerLost: all fields, in this order.
+type AnswerLostBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutAnswerLost = rkyv.Layout{
+	Name: "Answer.Lost", Size: 8, Align: 4,
+	Fields: []string{
+		"0",
+	},
+}
+
+// SetValue sets the field 0.
+func (b AnswerLostBuilder) SetValue(value *Stop) {
+	e := b.value.Field(0)
+	if e == nil {
+		return
+	}
+	partsBoxOfStop(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutBox(w[4:], at+4)
+		e.Unstage()
+	}
+}
+
+// BeginValue begins the field 0, to write it in place.
+func (b AnswerLostBuilder) BeginValue() StopBuilder {
+	return StopBuilder{b.value.Box(0, rkyv.NoTag, 4, &layoutStop)}
+}
+
+// A place on the way.
+type Stop struct {
+	// Its name.
+	City string
+	// How long the parcel stays.
+	Wait rkyv.Duration
+}
+
+// EncodeArchive writes x as an archive.
+func (x *Stop) EncodeArchive(e *rkyv.Encoder) {
+	if x == nil {
+		e.FailNil("Stop")
+		return
+	}
+	mark, ok := e.Enter()
+	if !ok {
+		return
+	}
+	partsStop(e, x)
+	at, ok := e.Place(mark, 1, 24, 8)
+	if ok {
+		fixedStop(e, at, x)
+	}
+	e.Leave(mark, at)
+}
+
+func partsStop(e *rkyv.Encoder, x *Stop) {
+	e.String(x.City)
+	e.Duration(x.Wait)
+}
+
+func fixedStop(e *rkyv.Encoder, at int, x *Stop) {
+	w := (*[24]byte)(e.Window(at, 24))
+	e.PutString(w[:], at, x.City)
+	rkyv.PutDuration(w[8:], x.Wait)
+}
+
+// StopView is Stop in an archive.
+type StopView struct {
+	ref rkyv.Ref
+}
+
+// Its name.
+func (v StopView) City() string {
+	return v.ref.String(0)
+}
+
+// CityView is City without a copy: the archive's own memory.
+func (v StopView) CityView() string {
+	return v.ref.StringView(0)
+}
+
+// How long the parcel stays.
+func (v StopView) Wait() rkyv.Duration {
+	return v.ref.Duration(8)
+}
+
+// Load returns a copy that shares no memory with the archive.
+func (v StopView) Load() (x Stop) {
+	x.City = v.ref.String(0)
+	x.Wait = v.ref.Duration(8)
+	return x
+}
+
+// ParseStop returns a view of an archive, which must not change any more.
+//
+// Errors: *rkyv.InvalidError if the bytes are not the archive of a Stop.
+func ParseStop(archive []byte) (StopView, error) {
+	archive = rkyv.Aligned(archive)
+	var c rkyv.Checker
+	at, ok := c.Root(archive, 24, 8, 3)
+	if !ok || !checkStop(&c, at) {
+		return StopView{}, c.Err()
+	}
+	return StopView{ref: rkyv.NewRef(archive, at)}, nil
+}
+
+func checkStop(c *rkyv.Checker, at int) bool {
+	return c.String(at) &&
+		c.Duration(at+8)
+}
+
+// BuildStop begins the archive of a Stop, written field by field in place of
+// being encoded. Reset of e comes before, Finish after the last field.
+func BuildStop(e *rkyv.Encoder) StopBuilder {
+	return StopBuilder{rkyv.Build(e, &layoutStop)}
+}
+
+// StopBuilder writes a Stop: all fields, in this order.
+type StopBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutStop = rkyv.Layout{
+	Name: "Stop", Size: 24, Align: 8,
+	Fields: []string{
+		"city",
+		"wait",
+	},
+}
+
+// SetCity sets the field city.
+func (b StopBuilder) SetCity(value string) {
+	e := b.value.Field(0)
+	if e == nil {
+		return
+	}
+	e.String(value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutString(w[:], at, value)
+		e.Unstage()
+	}
+}
+
+// SetWait sets the field wait.
+func (b StopBuilder) SetWait(value rkyv.Duration) {
+	e := b.value.Field(1)
+	if e == nil {
+		return
+	}
+	e.Duration(value)
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutDuration(w[8:], value)
+		e.Unstage()
+	}
+}
+
 // What is sent.
 type Parcel struct {
 	// Its number.
@@ -123,7 +719,7 @@ func (v ParcelView) Load() (x Parcel) {
 func ParseParcel(archive []byte) (ParcelView, error) {
 	archive = rkyv.Aligned(archive)
 	var c rkyv.Checker
-	at, ok := c.Root(archive, 56, 8)
+	at, ok := c.Root(archive, 56, 8, 64)
 	if !ok || !checkParcel(&c, at) {
 		return ParcelView{}, c.Err()
 	}
@@ -138,86 +734,140 @@ func checkParcel(c *rkyv.Checker, at int) bool {
 		checkState(c, at+40)
 }
 
-// A place on the way.
-type Stop struct {
-	// Its name.
-	City string
-	// How long the parcel stays.
-	Wait rkyv.Duration
+// BuildParcel begins the archive of a Parcel, written field by field in place of
+// being encoded. Reset of e comes before, Finish after the last field.
+func BuildParcel(e *rkyv.Encoder) ParcelBuilder {
+	return ParcelBuilder{rkyv.Build(e, &layoutParcel)}
 }
 
-// EncodeArchive writes x as an archive.
-func (x *Stop) EncodeArchive(e *rkyv.Encoder) {
-	if x == nil {
-		e.FailNil("Stop")
+// ParcelBuilder writes a Parcel: all fields, in this order.
+type ParcelBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutParcel = rkyv.Layout{
+	Name: "Parcel", Size: 56, Align: 8,
+	Fields: []string{
+		"id",
+		"to",
+		"content",
+		"value",
+		"stops",
+		"state",
+	},
+}
+
+// SetID sets the field id.
+func (b ParcelBuilder) SetID(value uint64) {
+	e := b.value.Field(0)
+	if e == nil {
 		return
 	}
-	mark, ok := e.Enter()
-	if !ok {
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutU64(w[:], value)
+		e.Unstage()
+	}
+}
+
+// SetTo sets the field to.
+func (b ParcelBuilder) SetTo(value string) {
+	e := b.value.Field(1)
+	if e == nil {
 		return
 	}
-	partsStop(e, x)
-	at, ok := e.Place(mark, 1, 24, 8)
-	if ok {
-		fixedStop(e, at, x)
+	e.String(value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutString(w[8:], at+8, value)
+		e.Unstage()
 	}
-	e.Leave(mark, at)
 }
 
-func partsStop(e *rkyv.Encoder, x *Stop) {
-	e.String(x.City)
-	e.Duration(x.Wait)
-}
-
-func fixedStop(e *rkyv.Encoder, at int, x *Stop) {
-	w := (*[24]byte)(e.Window(at, 24))
-	e.PutString(w[:], at, x.City)
-	rkyv.PutDuration(w[8:], x.Wait)
-}
-
-// StopView is Stop in an archive.
-type StopView struct {
-	ref rkyv.Ref
-}
-
-// Its name.
-func (v StopView) City() string {
-	return v.ref.String(0)
-}
-
-// CityView is City without a copy: the archive's own memory.
-func (v StopView) CityView() string {
-	return v.ref.StringView(0)
-}
-
-// How long the parcel stays.
-func (v StopView) Wait() rkyv.Duration {
-	return v.ref.Duration(8)
-}
-
-// Load returns a copy that shares no memory with the archive.
-func (v StopView) Load() (x Stop) {
-	x.City = v.ref.String(0)
-	x.Wait = v.ref.Duration(8)
-	return x
-}
-
-// ParseStop returns a view of an archive, which must not change any more.
-//
-// Errors: *rkyv.InvalidError if the bytes are not the archive of a Stop.
-func ParseStop(archive []byte) (StopView, error) {
-	archive = rkyv.Aligned(archive)
-	var c rkyv.Checker
-	at, ok := c.Root(archive, 24, 8)
-	if !ok || !checkStop(&c, at) {
-		return StopView{}, c.Err()
+// SetContent sets the field content.
+func (b ParcelBuilder) SetContent(value []byte) {
+	e := b.value.Field(2)
+	if e == nil {
+		return
 	}
-	return StopView{ref: rkyv.NewRef(archive, at)}, nil
+	rkyv.EncodeSlice(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutVec(w[16:], at+16, len(value))
+		e.Unstage()
+	}
 }
 
-func checkStop(c *rkyv.Checker, at int) bool {
-	return c.String(at) &&
-		c.Duration(at+8)
+// SetValue sets the field value.
+func (b ParcelBuilder) SetValue(value rkyv.Option[uint32]) {
+	e := b.value.Field(3)
+	if e == nil {
+		return
+	}
+	if _, at, ok := e.Stage(); ok {
+		fixedOptionOfU32(e, at+24, &value)
+		e.Unstage()
+	}
+}
+
+// SetStops sets the field stops.
+func (b ParcelBuilder) SetStops(value []Stop) {
+	e := b.value.Field(4)
+	if e == nil {
+		return
+	}
+	partsVecOfStop(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutVec(w[32:], at+32, len(value))
+		e.Unstage()
+	}
+}
+
+// BeginStops begins the field stops, to write it in place.
+func (b ParcelBuilder) BeginStops() VecOfStopBuilder {
+	return VecOfStopBuilder{b.value.List(4, rkyv.NoTag, 32, &layoutVecOfStop)}
+}
+
+// SetState sets the field state.
+func (b ParcelBuilder) SetState(value State) {
+	e := b.value.Field(5)
+	if e == nil {
+		return
+	}
+	partsState(e, value)
+	if _, at, ok := e.Stage(); ok {
+		value.fixed(e, at+40)
+		e.Unstage()
+	}
+}
+
+// BeginState begins the field state, to write it in place.
+func (b ParcelBuilder) BeginState() StateBuilder {
+	return StateBuilder{b.value.Inline(5, rkyv.NoTag, 40, &layoutState)}
+}
+
+// VecOfStopBuilder writes the elements of a Vec<Stop>, one after the other.
+type VecOfStopBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutVecOfStop = rkyv.Layout{
+	Name: "Vec<Stop>", Size: 24, Align: 8,
+}
+
+// Add appends an element.
+func (b VecOfStopBuilder) Add(value Stop) {
+	e := b.value.Field(rkyv.Element)
+	if e == nil {
+		return
+	}
+	partsStop(e, &value)
+	if _, at, ok := e.Stage(); ok {
+		fixedStop(e, at, &value)
+		e.Unstage()
+	}
+}
+
+// Next appends an element, which is to be set.
+func (b VecOfStopBuilder) Next() StopBuilder {
+	return StopBuilder{b.value.Inline(rkyv.Element, rkyv.NoTag, 0, &layoutStop)}
 }
 
 // Where a parcel is.
@@ -340,7 +990,7 @@ func (v *StateView) Release() {
 func ParseState(archive []byte) (StateView, error) {
 	archive = rkyv.Aligned(archive)
 	var c rkyv.Checker
-	at, ok := c.Root(archive, 12, 4)
+	at, ok := c.Root(archive, 12, 4, 64)
 	if !ok || !checkState(&c, at) {
 		return StateView{}, c.Err()
 	}
@@ -543,6 +1193,137 @@ func (v StateReturnedView) Load() (x StateReturned) {
 	return x
 }
 
+// BuildState begins the archive of a State, written field by field in place of
+// being encoded. Reset of e comes before, Finish after the last field.
+func BuildState(e *rkyv.Encoder) StateBuilder {
+	return StateBuilder{rkyv.Build(e, &layoutState)}
+}
+
+// StateBuilder writes a State: one of its variants.
+type StateBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutState = rkyv.Layout{
+	Name: "State", Size: 12, Align: 4,
+	Fields: []string{
+		"variant",
+	},
+}
+
+// SetUnknown makes it the variant Unknown.
+func (b StateBuilder) SetUnknown() {
+	b.value.Variant(0, nil)
+}
+
+// BeginMoving makes it the variant Moving, whose fields are to be set.
+func (b StateBuilder) BeginMoving() StateMovingBuilder {
+	return StateMovingBuilder{b.value.Variant(1, &layoutStateMoving)}
+}
+
+// StateMovingBuilder writes a StateMoving: all fields, in this order.
+type StateMovingBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutStateMoving = rkyv.Layout{
+	Name: "State.Moving", Size: 12, Align: 4,
+	Fields: []string{
+		"speed",
+		"passed",
+	},
+}
+
+// SetSpeed sets the field speed.
+func (b StateMovingBuilder) SetSpeed(value Speed) {
+	e := b.value.Field(0)
+	if e == nil {
+		return
+	}
+	partsSpeed(e, value)
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutU8(w[1:], uint8(value))
+		e.Unstage()
+	}
+}
+
+// SetPassed sets the field passed.
+func (b StateMovingBuilder) SetPassed(value uint32) {
+	e := b.value.Field(1)
+	if e == nil {
+		return
+	}
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutU32(w[4:], value)
+		e.Unstage()
+	}
+}
+
+// BeginDelivered makes it the variant Delivered, whose fields are to be set.
+func (b StateBuilder) BeginDelivered() StateDeliveredBuilder {
+	return StateDeliveredBuilder{b.value.Variant(2, &layoutStateDelivered)}
+}
+
+// StateDeliveredBuilder writes a StateDelivered: all fields, in this order.
+type StateDeliveredBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutStateDelivered = rkyv.Layout{
+	Name: "State.Delivered", Size: 12, Align: 4,
+	Fields: []string{
+		"0",
+	},
+}
+
+// SetValue sets the field 0.
+func (b StateDeliveredBuilder) SetValue(value string) {
+	e := b.value.Field(0)
+	if e == nil {
+		return
+	}
+	e.String(value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutString(w[4:], at+4, value)
+		e.Unstage()
+	}
+}
+
+// BeginReturned makes it the variant Returned, whose fields are to be set.
+func (b StateBuilder) BeginReturned() StateReturnedBuilder {
+	return StateReturnedBuilder{b.value.Variant(3, &layoutStateReturned)}
+}
+
+// StateReturnedBuilder writes a StateReturned: all fields, in this order.
+type StateReturnedBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutStateReturned = rkyv.Layout{
+	Name: "State.Returned", Size: 12, Align: 4,
+	Fields: []string{
+		"0",
+	},
+}
+
+// SetValue sets the field 0.
+func (b StateReturnedBuilder) SetValue(value *State) {
+	e := b.value.Field(0)
+	if e == nil {
+		return
+	}
+	partsBoxOfState(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutBox(w[4:], at+4)
+		e.Unstage()
+	}
+}
+
+// BeginValue begins the field 0, to write it in place.
+func (b StateReturnedBuilder) BeginValue() StateBuilder {
+	return StateBuilder{b.value.Box(0, rkyv.NoTag, 4, &layoutState)}
+}
+
 // How fast a parcel is.
 type Speed uint8
 
@@ -592,7 +1373,7 @@ func partsSpeed(e *rkyv.Encoder, x Speed) {
 // Errors: *rkyv.InvalidError if the bytes are not the archive of a Speed.
 func ParseSpeed(archive []byte) (Speed, error) {
 	var c rkyv.Checker
-	at, ok := c.Root(archive, 1, 1)
+	at, ok := c.Root(archive, 1, 1, 2)
 	if !ok || !checkSpeed(&c, at) {
 		return 0, c.Err()
 	}
@@ -666,11 +1447,54 @@ func (v RefusedView) Load() (x Refused) {
 func ParseRefused(archive []byte) (RefusedView, error) {
 	archive = rkyv.Aligned(archive)
 	var c rkyv.Checker
-	at, ok := c.Root(archive, 16, 8)
+	at, ok := c.Root(archive, 16, 8, 2)
 	if !ok {
 		return RefusedView{}, c.Err()
 	}
 	return RefusedView{ref: rkyv.NewRef(archive, at)}, nil
+}
+
+// BuildRefused begins the archive of a Refused, written field by field in place of
+// being encoded. Reset of e comes before, Finish after the last field.
+func BuildRefused(e *rkyv.Encoder) RefusedBuilder {
+	return RefusedBuilder{rkyv.Build(e, &layoutRefused)}
+}
+
+// RefusedBuilder writes a Refused: all fields, in this order.
+type RefusedBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutRefused = rkyv.Layout{
+	Name: "Refused", Size: 16, Align: 8,
+	Fields: []string{
+		"seen",
+		"allowed",
+	},
+}
+
+// SetSeen sets the field seen.
+func (b RefusedBuilder) SetSeen(value uint64) {
+	e := b.value.Field(0)
+	if e == nil {
+		return
+	}
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutU64(w[:], value)
+		e.Unstage()
+	}
+}
+
+// SetAllowed sets the field allowed.
+func (b RefusedBuilder) SetAllowed(value uint64) {
+	e := b.value.Field(1)
+	if e == nil {
+		return
+	}
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutU64(w[8:], value)
+		e.Unstage()
+	}
 }
 
 // What a parcel costs.
@@ -745,7 +1569,7 @@ func (v *PricesView) Release() {
 func ParsePrices(archive []byte) (PricesView, error) {
 	archive = rkyv.Aligned(archive)
 	var c rkyv.Checker
-	at, ok := c.Root(archive, 8, 4)
+	at, ok := c.Root(archive, 8, 4, 4)
 	if !ok || !checkPrices(&c, at) {
 		return PricesView{}, c.Err()
 	}
@@ -754,6 +1578,107 @@ func ParsePrices(archive []byte) (PricesView, error) {
 
 func checkPrices(c *rkyv.Checker, at int) bool {
 	return checkMapOfStringToU32(c, at)
+}
+
+// BuildPrices begins the archive of a Prices, written field by field in place of
+// being encoded. Reset of e comes before, Finish after the last field.
+func BuildPrices(e *rkyv.Encoder) PricesBuilder {
+	return PricesBuilder{rkyv.Build(e, &layoutPrices)}
+}
+
+// PricesBuilder writes a Prices: all fields, in this order.
+type PricesBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutPrices = rkyv.Layout{
+	Name: "Prices", Size: 8, Align: 4,
+	Fields: []string{
+		"postage",
+	},
+}
+
+// SetPostage sets the field postage.
+func (b PricesBuilder) SetPostage(value []rkyv.Entry[string, uint32]) {
+	e := b.value.Field(0)
+	if e == nil {
+		return
+	}
+	partsMapOfStringToU32(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutVec(w[:], at, len(value))
+		e.Unstage()
+	}
+}
+
+// BeginPostage begins the field postage, to write it in place.
+func (b PricesBuilder) BeginPostage() MapOfStringToU32Builder {
+	return MapOfStringToU32Builder{b.value.List(0, rkyv.NoTag, 0, &layoutMapOfStringToU32)}
+}
+
+// MapOfStringToU32Builder writes the elements of a Map<String, u32>, one after the other.
+type MapOfStringToU32Builder struct {
+	value rkyv.Builder
+}
+
+var layoutMapOfStringToU32 = rkyv.Layout{
+	Name: "Map<String, u32>", Size: 12, Align: 4,
+}
+
+// Add appends an element.
+func (b MapOfStringToU32Builder) Add(value rkyv.Entry[string, uint32]) {
+	e := b.value.Field(rkyv.Element)
+	if e == nil {
+		return
+	}
+	partsEntryOfStringToU32(e, &value)
+	if _, at, ok := e.Stage(); ok {
+		fixedEntryOfStringToU32(e, at, &value)
+		e.Unstage()
+	}
+}
+
+// Next appends an element, which is to be set.
+func (b MapOfStringToU32Builder) Next() EntryOfStringToU32Builder {
+	return EntryOfStringToU32Builder{b.value.Inline(rkyv.Element, rkyv.NoTag, 0, &layoutEntryOfStringToU32)}
+}
+
+// EntryOfStringToU32Builder writes a EntryOfStringToU32: all fields, in this order.
+type EntryOfStringToU32Builder struct {
+	value rkyv.Builder
+}
+
+var layoutEntryOfStringToU32 = rkyv.Layout{
+	Name: "Entry<String, u32>", Size: 12, Align: 4,
+	Fields: []string{
+		"key",
+		"value",
+	},
+}
+
+// SetKey sets the field key.
+func (b EntryOfStringToU32Builder) SetKey(value string) {
+	e := b.value.Field(0)
+	if e == nil {
+		return
+	}
+	e.String(value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutString(w[:], at, value)
+		e.Unstage()
+	}
+}
+
+// SetValue sets the field value.
+func (b EntryOfStringToU32Builder) SetValue(value uint32) {
+	e := b.value.Field(1)
+	if e == nil {
+		return
+	}
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutU32(w[8:], value)
+		e.Unstage()
+	}
 }
 
 // A field of every kind, in the order of the guide's table.
@@ -1131,7 +2056,7 @@ func (v *KindsView) Release() {
 func ParseKinds(archive []byte) (KindsView, error) {
 	archive = rkyv.Aligned(archive)
 	var c rkyv.Checker
-	at, ok := c.Root(archive, 400, 16)
+	at, ok := c.Root(archive, 400, 16, 64)
 	if !ok || !checkKinds(&c, at) {
 		return KindsView{}, c.Err()
 	}
@@ -1164,6 +2089,530 @@ func checkKinds(c *rkyv.Checker, at int) bool {
 		checkNicheOfBoxOfStop(c, at+352) &&
 		checkPageOfStop(c, at+360) &&
 		checkVecOfRoute(c, at+384)
+}
+
+// BuildKinds begins the archive of a Kinds, written field by field in place of
+// being encoded. Reset of e comes before, Finish after the last field.
+func BuildKinds(e *rkyv.Encoder) KindsBuilder {
+	return KindsBuilder{rkyv.Build(e, &layoutKinds)}
+}
+
+// KindsBuilder writes a Kinds: all fields, in this order.
+type KindsBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutKinds = rkyv.Layout{
+	Name: "Kinds", Size: 400, Align: 16,
+	Fields: []string{
+		"number",
+		"float",
+		"flag",
+		"letter",
+		"wide",
+		"signed",
+		"time",
+		"text",
+		"fixed_text",
+		"bytes",
+		"numbers",
+		"fixed_numbers",
+		"texts",
+		"structs",
+		"digest",
+		"two",
+		"tuple",
+		"maybe",
+		"maybe_struct",
+		"outcome",
+		"member",
+		"speed",
+		"state",
+		"boxed",
+		"map",
+		"set",
+		"not_zero",
+		"maybe_boxed",
+		"page",
+		"tree",
+	},
+}
+
+// SetNumber sets the field number.
+func (b KindsBuilder) SetNumber(value uint32) {
+	e := b.value.Field(0)
+	if e == nil {
+		return
+	}
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutU32(w[:], value)
+		e.Unstage()
+	}
+}
+
+// SetFloat sets the field float.
+func (b KindsBuilder) SetFloat(value float64) {
+	e := b.value.Field(1)
+	if e == nil {
+		return
+	}
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutF64(w[8:], value)
+		e.Unstage()
+	}
+}
+
+// SetFlag sets the field flag.
+func (b KindsBuilder) SetFlag(value bool) {
+	e := b.value.Field(2)
+	if e == nil {
+		return
+	}
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutBool(w[16:], value)
+		e.Unstage()
+	}
+}
+
+// SetLetter sets the field letter.
+func (b KindsBuilder) SetLetter(value rune) {
+	e := b.value.Field(3)
+	if e == nil {
+		return
+	}
+	e.Char(value)
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutChar(w[20:], value)
+		e.Unstage()
+	}
+}
+
+// SetWide sets the field wide.
+func (b KindsBuilder) SetWide(value rkyv.Uint128) {
+	e := b.value.Field(4)
+	if e == nil {
+		return
+	}
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutU128(w[32:], value)
+		e.Unstage()
+	}
+}
+
+// SetSigned sets the field signed.
+func (b KindsBuilder) SetSigned(value rkyv.Int128) {
+	e := b.value.Field(5)
+	if e == nil {
+		return
+	}
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutI128(w[48:], value)
+		e.Unstage()
+	}
+}
+
+// SetTime sets the field time.
+func (b KindsBuilder) SetTime(value rkyv.Duration) {
+	e := b.value.Field(6)
+	if e == nil {
+		return
+	}
+	e.Duration(value)
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutDuration(w[64:], value)
+		e.Unstage()
+	}
+}
+
+// SetText sets the field text.
+func (b KindsBuilder) SetText(value string) {
+	e := b.value.Field(7)
+	if e == nil {
+		return
+	}
+	e.String(value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutString(w[80:], at+80, value)
+		e.Unstage()
+	}
+}
+
+// SetFixedText sets the field fixed_text.
+func (b KindsBuilder) SetFixedText(value string) {
+	e := b.value.Field(8)
+	if e == nil {
+		return
+	}
+	e.BoxStr(value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutVec(w[88:], at+88, len(value))
+		e.Unstage()
+	}
+}
+
+// SetBytes sets the field bytes.
+func (b KindsBuilder) SetBytes(value []byte) {
+	e := b.value.Field(9)
+	if e == nil {
+		return
+	}
+	rkyv.EncodeSlice(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutVec(w[96:], at+96, len(value))
+		e.Unstage()
+	}
+}
+
+// SetNumbers sets the field numbers.
+func (b KindsBuilder) SetNumbers(value []uint64) {
+	e := b.value.Field(10)
+	if e == nil {
+		return
+	}
+	rkyv.EncodeSlice(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutVec(w[104:], at+104, len(value))
+		e.Unstage()
+	}
+}
+
+// SetFixedNumbers sets the field fixed_numbers.
+func (b KindsBuilder) SetFixedNumbers(value []uint64) {
+	e := b.value.Field(11)
+	if e == nil {
+		return
+	}
+	rkyv.EncodeSlice(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutVec(w[112:], at+112, len(value))
+		e.Unstage()
+	}
+}
+
+// SetTexts sets the field texts.
+func (b KindsBuilder) SetTexts(value []string) {
+	e := b.value.Field(12)
+	if e == nil {
+		return
+	}
+	partsVecOfString(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutVec(w[120:], at+120, len(value))
+		e.Unstage()
+	}
+}
+
+// BeginTexts begins the field texts, to write it in place.
+func (b KindsBuilder) BeginTexts() VecOfStringBuilder {
+	return VecOfStringBuilder{b.value.List(12, rkyv.NoTag, 120, &layoutVecOfString)}
+}
+
+// SetStructs sets the field structs.
+func (b KindsBuilder) SetStructs(value []Stop) {
+	e := b.value.Field(13)
+	if e == nil {
+		return
+	}
+	partsVecOfStop(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutVec(w[128:], at+128, len(value))
+		e.Unstage()
+	}
+}
+
+// BeginStructs begins the field structs, to write it in place.
+func (b KindsBuilder) BeginStructs() VecOfStopBuilder {
+	return VecOfStopBuilder{b.value.List(13, rkyv.NoTag, 128, &layoutVecOfStop)}
+}
+
+// SetDigest sets the field digest.
+func (b KindsBuilder) SetDigest(value [32]byte) {
+	e := b.value.Field(14)
+	if e == nil {
+		return
+	}
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutArray(w[136:], value[:])
+		e.Unstage()
+	}
+}
+
+// SetTwo sets the field two.
+func (b KindsBuilder) SetTwo(value [2]Stop) {
+	e := b.value.Field(15)
+	if e == nil {
+		return
+	}
+	partsArray2OfStop(e, &value)
+	if _, at, ok := e.Stage(); ok {
+		fixedArray2OfStop(e, at+168, &value)
+		e.Unstage()
+	}
+}
+
+// SetTuple sets the field tuple.
+func (b KindsBuilder) SetTuple(value rkyv.Tuple2[uint8, string]) {
+	e := b.value.Field(16)
+	if e == nil {
+		return
+	}
+	partsTupleOfU8AndString(e, &value)
+	if _, at, ok := e.Stage(); ok {
+		fixedTupleOfU8AndString(e, at+216, &value)
+		e.Unstage()
+	}
+}
+
+// SetMaybe sets the field maybe.
+func (b KindsBuilder) SetMaybe(value rkyv.Option[uint32]) {
+	e := b.value.Field(17)
+	if e == nil {
+		return
+	}
+	if _, at, ok := e.Stage(); ok {
+		fixedOptionOfU32(e, at+228, &value)
+		e.Unstage()
+	}
+}
+
+// SetMaybeStruct sets the field maybe_struct.
+func (b KindsBuilder) SetMaybeStruct(value rkyv.Option[Stop]) {
+	e := b.value.Field(18)
+	if e == nil {
+		return
+	}
+	partsOptionOfStop(e, &value)
+	if _, at, ok := e.Stage(); ok {
+		fixedOptionOfStop(e, at+240, &value)
+		e.Unstage()
+	}
+}
+
+// BeginMaybeStruct begins the field maybe_struct, to write it in place.
+func (b KindsBuilder) BeginMaybeStruct() StopBuilder {
+	return StopBuilder{b.value.Inline(18, 240, 248, &layoutStop)}
+}
+
+// SetOutcome sets the field outcome.
+func (b KindsBuilder) SetOutcome(value rkyv.Result[uint32, string]) {
+	e := b.value.Field(19)
+	if e == nil {
+		return
+	}
+	partsResultOfU32OrString(e, &value)
+	if _, at, ok := e.Stage(); ok {
+		fixedResultOfU32OrString(e, at+272, &value)
+		e.Unstage()
+	}
+}
+
+// SetMember sets the field member.
+func (b KindsBuilder) SetMember(value Stop) {
+	e := b.value.Field(20)
+	if e == nil {
+		return
+	}
+	partsStop(e, &value)
+	if _, at, ok := e.Stage(); ok {
+		fixedStop(e, at+288, &value)
+		e.Unstage()
+	}
+}
+
+// BeginMember begins the field member, to write it in place.
+func (b KindsBuilder) BeginMember() StopBuilder {
+	return StopBuilder{b.value.Inline(20, rkyv.NoTag, 288, &layoutStop)}
+}
+
+// SetSpeed sets the field speed.
+func (b KindsBuilder) SetSpeed(value Speed) {
+	e := b.value.Field(21)
+	if e == nil {
+		return
+	}
+	partsSpeed(e, value)
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutU8(w[312:], uint8(value))
+		e.Unstage()
+	}
+}
+
+// SetState sets the field state.
+func (b KindsBuilder) SetState(value State) {
+	e := b.value.Field(22)
+	if e == nil {
+		return
+	}
+	partsState(e, value)
+	if _, at, ok := e.Stage(); ok {
+		value.fixed(e, at+316)
+		e.Unstage()
+	}
+}
+
+// BeginState begins the field state, to write it in place.
+func (b KindsBuilder) BeginState() StateBuilder {
+	return StateBuilder{b.value.Inline(22, rkyv.NoTag, 316, &layoutState)}
+}
+
+// SetBoxed sets the field boxed.
+func (b KindsBuilder) SetBoxed(value *Stop) {
+	e := b.value.Field(23)
+	if e == nil {
+		return
+	}
+	partsBoxOfStop(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutBox(w[328:], at+328)
+		e.Unstage()
+	}
+}
+
+// BeginBoxed begins the field boxed, to write it in place.
+func (b KindsBuilder) BeginBoxed() StopBuilder {
+	return StopBuilder{b.value.Box(23, rkyv.NoTag, 328, &layoutStop)}
+}
+
+// SetMap sets the field map.
+func (b KindsBuilder) SetMap(value []rkyv.Entry[string, uint32]) {
+	e := b.value.Field(24)
+	if e == nil {
+		return
+	}
+	partsMapOfStringToU32(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutVec(w[332:], at+332, len(value))
+		e.Unstage()
+	}
+}
+
+// BeginMap begins the field map, to write it in place.
+func (b KindsBuilder) BeginMap() MapOfStringToU32Builder {
+	return MapOfStringToU32Builder{b.value.List(24, rkyv.NoTag, 332, &layoutMapOfStringToU32)}
+}
+
+// SetSet sets the field set.
+func (b KindsBuilder) SetSet(value []string) {
+	e := b.value.Field(25)
+	if e == nil {
+		return
+	}
+	partsSetOfString(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutVec(w[340:], at+340, len(value))
+		e.Unstage()
+	}
+}
+
+// BeginSet begins the field set, to write it in place.
+func (b KindsBuilder) BeginSet() SetOfStringBuilder {
+	return SetOfStringBuilder{b.value.List(25, rkyv.NoTag, 340, &layoutSetOfString)}
+}
+
+// SetNotZero sets the field not_zero.
+func (b KindsBuilder) SetNotZero(value uint32) {
+	e := b.value.Field(26)
+	if e == nil {
+		return
+	}
+	e.NonZero(uint64(value))
+	if w, _, ok := e.Stage(); ok {
+		rkyv.PutU32(w[348:], value)
+		e.Unstage()
+	}
+}
+
+// SetMaybeBoxed sets the field maybe_boxed.
+func (b KindsBuilder) SetMaybeBoxed(value rkyv.Option[*Stop]) {
+	e := b.value.Field(27)
+	if e == nil {
+		return
+	}
+	partsNicheOfBoxOfStop(e, &value)
+	if _, at, ok := e.Stage(); ok {
+		fixedNicheOfBoxOfStop(e, at+352, &value)
+		e.Unstage()
+	}
+}
+
+// SetPage sets the field page.
+func (b KindsBuilder) SetPage(value PageOfStop) {
+	e := b.value.Field(28)
+	if e == nil {
+		return
+	}
+	partsPageOfStop(e, &value)
+	if _, at, ok := e.Stage(); ok {
+		fixedPageOfStop(e, at+360, &value)
+		e.Unstage()
+	}
+}
+
+// BeginPage begins the field page, to write it in place.
+func (b KindsBuilder) BeginPage() PageOfStopBuilder {
+	return PageOfStopBuilder{b.value.Inline(28, rkyv.NoTag, 360, &layoutPageOfStop)}
+}
+
+// SetTree sets the field tree.
+func (b KindsBuilder) SetTree(value []Route) {
+	e := b.value.Field(29)
+	if e == nil {
+		return
+	}
+	partsVecOfRoute(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutVec(w[384:], at+384, len(value))
+		e.Unstage()
+	}
+}
+
+// BeginTree begins the field tree, to write it in place.
+func (b KindsBuilder) BeginTree() VecOfRouteBuilder {
+	return VecOfRouteBuilder{b.value.List(29, rkyv.NoTag, 384, &layoutVecOfRoute)}
+}
+
+// VecOfStringBuilder writes the elements of a Vec<String>, one after the other.
+type VecOfStringBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutVecOfString = rkyv.Layout{
+	Name: "Vec<String>", Size: 8, Align: 4,
+}
+
+// Add appends an element.
+func (b VecOfStringBuilder) Add(value string) {
+	e := b.value.Field(rkyv.Element)
+	if e == nil {
+		return
+	}
+	e.String(value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutString(w[:], at, value)
+		e.Unstage()
+	}
+}
+
+// SetOfStringBuilder writes the elements of a Set<String>, one after the other.
+type SetOfStringBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutSetOfString = rkyv.Layout{
+	Name: "Set<String>", Size: 8, Align: 4,
+}
+
+// Add appends an element.
+func (b SetOfStringBuilder) Add(value string) {
+	e := b.value.Field(rkyv.Element)
+	if e == nil {
+		return
+	}
+	e.String(value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutString(w[:], at, value)
+		e.Unstage()
+	}
 }
 
 // Some of many.
@@ -1230,7 +2679,7 @@ func (v PageOfStopView) Load() (x PageOfStop) {
 func ParsePageOfStop(archive []byte) (PageOfStopView, error) {
 	archive = rkyv.Aligned(archive)
 	var c rkyv.Checker
-	at, ok := c.Root(archive, 24, 8)
+	at, ok := c.Root(archive, 24, 8, 4)
 	if !ok || !checkPageOfStop(&c, at) {
 		return PageOfStopView{}, c.Err()
 	}
@@ -1240,6 +2689,82 @@ func ParsePageOfStop(archive []byte) (PageOfStopView, error) {
 func checkPageOfStop(c *rkyv.Checker, at int) bool {
 	return checkVecOfStop(c, at) &&
 		c.Option(at+8)
+}
+
+// BuildPageOfStop begins the archive of a PageOfStop, written field by field in place of
+// being encoded. Reset of e comes before, Finish after the last field.
+func BuildPageOfStop(e *rkyv.Encoder) PageOfStopBuilder {
+	return PageOfStopBuilder{rkyv.Build(e, &layoutPageOfStop)}
+}
+
+// PageOfStopBuilder writes a PageOfStop: all fields, in this order.
+type PageOfStopBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutPageOfStop = rkyv.Layout{
+	Name: "PageOfStop", Size: 24, Align: 8,
+	Fields: []string{
+		"items",
+		"next",
+	},
+}
+
+// SetItems sets the field items.
+func (b PageOfStopBuilder) SetItems(value []Stop) {
+	e := b.value.Field(0)
+	if e == nil {
+		return
+	}
+	partsVecOfStop(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutVec(w[:], at, len(value))
+		e.Unstage()
+	}
+}
+
+// BeginItems begins the field items, to write it in place.
+func (b PageOfStopBuilder) BeginItems() VecOfStopBuilder {
+	return VecOfStopBuilder{b.value.List(0, rkyv.NoTag, 0, &layoutVecOfStop)}
+}
+
+// SetNext sets the field next.
+func (b PageOfStopBuilder) SetNext(value rkyv.Option[uint64]) {
+	e := b.value.Field(1)
+	if e == nil {
+		return
+	}
+	if _, at, ok := e.Stage(); ok {
+		fixedOptionOfU64(e, at+8, &value)
+		e.Unstage()
+	}
+}
+
+// VecOfRouteBuilder writes the elements of a Vec<Route>, one after the other.
+type VecOfRouteBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutVecOfRoute = rkyv.Layout{
+	Name: "Vec<Route>", Size: 32, Align: 8,
+}
+
+// Add appends an element.
+func (b VecOfRouteBuilder) Add(value Route) {
+	e := b.value.Field(rkyv.Element)
+	if e == nil {
+		return
+	}
+	partsRoute(e, &value)
+	if _, at, ok := e.Stage(); ok {
+		fixedRoute(e, at, &value)
+		e.Unstage()
+	}
+}
+
+// Next appends an element, which is to be set.
+func (b VecOfRouteBuilder) Next() RouteBuilder {
+	return RouteBuilder{b.value.Inline(rkyv.Element, rkyv.NoTag, 0, &layoutRoute)}
 }
 
 // A stop, and where it goes on from there.
@@ -1307,7 +2832,7 @@ func (v RouteView) Load() (x Route) {
 func ParseRoute(archive []byte) (RouteView, error) {
 	archive = rkyv.Aligned(archive)
 	var c rkyv.Checker
-	at, ok := c.Root(archive, 32, 8)
+	at, ok := c.Root(archive, 32, 8, 64)
 	if !ok || !checkRoute(&c, at) {
 		return RouteView{}, c.Err()
 	}
@@ -1317,6 +2842,139 @@ func ParseRoute(archive []byte) (RouteView, error) {
 func checkRoute(c *rkyv.Checker, at int) bool {
 	return checkStop(c, at) &&
 		checkVecOfRoute(c, at+24)
+}
+
+// BuildRoute begins the archive of a Route, written field by field in place of
+// being encoded. Reset of e comes before, Finish after the last field.
+func BuildRoute(e *rkyv.Encoder) RouteBuilder {
+	return RouteBuilder{rkyv.Build(e, &layoutRoute)}
+}
+
+// RouteBuilder writes a Route: all fields, in this order.
+type RouteBuilder struct {
+	value rkyv.Builder
+}
+
+var layoutRoute = rkyv.Layout{
+	Name: "Route", Size: 32, Align: 8,
+	Fields: []string{
+		"at",
+		"then",
+	},
+}
+
+// SetAt sets the field at.
+func (b RouteBuilder) SetAt(value Stop) {
+	e := b.value.Field(0)
+	if e == nil {
+		return
+	}
+	partsStop(e, &value)
+	if _, at, ok := e.Stage(); ok {
+		fixedStop(e, at, &value)
+		e.Unstage()
+	}
+}
+
+// BeginAt begins the field at, to write it in place.
+func (b RouteBuilder) BeginAt() StopBuilder {
+	return StopBuilder{b.value.Inline(0, rkyv.NoTag, 0, &layoutStop)}
+}
+
+// SetThen sets the field then.
+func (b RouteBuilder) SetThen(value []Route) {
+	e := b.value.Field(1)
+	if e == nil {
+		return
+	}
+	partsVecOfRoute(e, value)
+	if w, at, ok := e.Stage(); ok {
+		e.PutVec(w[24:], at+24, len(value))
+		e.Unstage()
+	}
+}
+
+// BeginThen begins the field then, to write it in place.
+func (b RouteBuilder) BeginThen() VecOfRouteBuilder {
+	return VecOfRouteBuilder{b.value.List(1, rkyv.NoTag, 24, &layoutVecOfRoute)}
+}
+
+func partsOptionOfString(e *rkyv.Encoder, x *rkyv.Option[string]) {
+	if x.Valid {
+		e.String(x.Value)
+	}
+}
+
+func fixedOptionOfString(e *rkyv.Encoder, at int, x *rkyv.Option[string]) {
+	if x.Valid {
+		w := (*[12]byte)(e.Window(at, 12))
+		w[0] = 1
+		e.PutString(w[4:], at+4, x.Value)
+	}
+}
+
+func viewOptionOfString(r rkyv.Ref) (option rkyv.Option[string]) {
+	if r.Bool(0) {
+		option = rkyv.Some(r.String(4))
+	}
+	return option
+}
+
+func aliasOptionOfString(r rkyv.Ref) (option rkyv.Option[string]) {
+	if r.Bool(0) {
+		option = rkyv.Some(r.StringView(4))
+	}
+	return option
+}
+
+func loadOptionOfString(r rkyv.Ref) (x rkyv.Option[string]) {
+	if r.Bool(0) {
+		x = rkyv.Some(r.String(4))
+	}
+	return x
+}
+
+func checkOptionOfString(c *rkyv.Checker, at int) bool {
+	some, ok := c.Some(at)
+	if !ok || !some {
+		return ok
+	}
+	return c.String(at + 4)
+}
+
+func checkBoxOfStop(c *rkyv.Checker, at int) bool {
+	scope, ok := c.Box(at, 24, 8)
+	if !ok {
+		return false
+	}
+	at = scope.At
+	return checkStop(c, at) && c.Leave(scope)
+}
+
+func partsBoxOfStop(e *rkyv.Encoder, x *Stop) {
+	if x == nil {
+		e.FailNil("Box<Stop>")
+		return
+	}
+	mark, ok := e.Enter()
+	if !ok {
+		return
+	}
+	partsStop(e, x)
+	at, ok := e.Place(mark, 1, 24, 8)
+	if ok {
+		fixedStop(e, at, x)
+	}
+	e.Leave(mark, at)
+}
+
+func viewBoxOfStop(r rkyv.Ref) StopView {
+	return StopView{ref: r.Box(0)}
+}
+
+func loadBoxOfStop(r rkyv.Ref) (x *Stop) {
+	content := StopView{ref: r.Box(0)}.Load()
+	return &content
 }
 
 func partsVecOfStop(e *rkyv.Encoder, x []Stop) {
@@ -1458,6 +3116,16 @@ func checkMapOfStringToU32(c *rkyv.Checker, at int) bool {
 	return c.Leave(scope)
 }
 
+func partsEntryOfStringToU32(e *rkyv.Encoder, x *rkyv.Entry[string, uint32]) {
+	e.String(x.Key)
+}
+
+func fixedEntryOfStringToU32(e *rkyv.Encoder, at int, x *rkyv.Entry[string, uint32]) {
+	w := (*[12]byte)(e.Window(at, 12))
+	e.PutString(w[:], at, x.Key)
+	rkyv.PutU32(w[8:], x.Value)
+}
+
 func partsVecOfString(e *rkyv.Encoder, x []string) {
 	mark, ok := e.Enter()
 	if !ok {
@@ -1496,23 +3164,6 @@ func partsResultOfU32OrString(e *rkyv.Encoder, x *rkyv.Result[uint32, string]) {
 	if !x.OK {
 		e.String(x.Err)
 	}
-}
-
-func partsBoxOfStop(e *rkyv.Encoder, x *Stop) {
-	if x == nil {
-		e.FailNil("Box<Stop>")
-		return
-	}
-	mark, ok := e.Enter()
-	if !ok {
-		return
-	}
-	partsStop(e, x)
-	at, ok := e.Place(mark, 1, 24, 8)
-	if ok {
-		fixedStop(e, at, x)
-	}
-	e.Leave(mark, at)
 }
 
 func partsSetOfString(e *rkyv.Encoder, x []string) {
@@ -1651,10 +3302,6 @@ func aliasResultOfU32OrString(r rkyv.Ref) (result rkyv.Result[uint32, string]) {
 	return result
 }
 
-func viewBoxOfStop(r rkyv.Ref) StopView {
-	return StopView{ref: r.Box(0)}
-}
-
 func viewSetOfString(r rkyv.Ref) rkyv.List[string] {
 	return rkyv.VecList(r, 8, rkyv.CopyString)
 }
@@ -1707,11 +3354,6 @@ func loadResultOfU32OrString(r rkyv.Ref) (x rkyv.Result[uint32, string]) {
 		x.Err = r.String(4)
 	}
 	return x
-}
-
-func loadBoxOfStop(r rkyv.Ref) (x *Stop) {
-	content := StopView{ref: r.Box(0)}.Load()
-	return &content
 }
 
 func loadSetOfString(r rkyv.Ref) (x []string) {
@@ -1775,15 +3417,6 @@ func checkResultOfU32OrString(c *rkyv.Checker, at int) bool {
 	return c.String(at + 4)
 }
 
-func checkBoxOfStop(c *rkyv.Checker, at int) bool {
-	scope, ok := c.Box(at, 24, 8)
-	if !ok {
-		return false
-	}
-	at = scope.At
-	return checkStop(c, at) && c.Leave(scope)
-}
-
 func checkSetOfString(c *rkyv.Checker, at int) bool {
 	scope, ok := c.Vec(at, 8, 4)
 	if !ok {
@@ -1844,16 +3477,6 @@ func viewStop(r rkyv.Ref) StopView {
 
 func loadStop(r rkyv.Ref) (x Stop) {
 	return StopView{ref: r}.Load()
-}
-
-func partsEntryOfStringToU32(e *rkyv.Encoder, x *rkyv.Entry[string, uint32]) {
-	e.String(x.Key)
-}
-
-func fixedEntryOfStringToU32(e *rkyv.Encoder, at int, x *rkyv.Entry[string, uint32]) {
-	w := (*[12]byte)(e.Window(at, 12))
-	e.PutString(w[:], at, x.Key)
-	rkyv.PutU32(w[8:], x.Value)
 }
 
 func viewU32(r rkyv.Ref) uint32 {

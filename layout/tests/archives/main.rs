@@ -21,6 +21,7 @@ pub mod __private {
 mod depth;
 mod document;
 mod fixture;
+mod grown;
 mod instance;
 mod sample;
 mod vectors;

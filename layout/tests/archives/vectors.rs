@@ -12,9 +12,9 @@ use rkyv::util::AlignedVec;
 use rkyv::{Archive, Archived, Portable, Serialize};
 
 use crate::fixture::*;
+use crate::grown;
 use crate::instance::Page;
 use crate::sample::{Sample, Source, mutant};
-use crate::versions;
 
 /// How many mutants of each archive are judged.
 const MUTANTS: usize = 1024;
@@ -81,7 +81,7 @@ pub(crate) fn all() -> Vec<Vector> {
         Expression Awkward Compound Item Order Client PointView Kitchen
         Tuples Results Times Wides Boxes Maps Niches Ids Shelf Signal Unit
     }
-    versions::all(&mut vectors);
+    grown::all(&mut vectors);
     vectors
 }
 
