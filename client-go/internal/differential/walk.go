@@ -7,6 +7,8 @@ import (
 	"runtime"
 	"runtime/debug"
 	"strings"
+
+	"github.com/outrigger-ipc/outrigger/client-go/rkyv"
 )
 
 // Walk calls every accessor of a view, and of the views that it returns.
@@ -113,6 +115,9 @@ var errOutside = errors.New("a view looked outside of its archive")
 
 // judgePanic says what is wrong about a panic, nil if nothing is.
 func judgePanic(cause any) error {
+	if _, ok := cause.(*rkyv.BoundsError); ok {
+		return nil
+	}
 	fault, ok := cause.(runtime.Error)
 	if !ok {
 		return fmt.Errorf("a view panicked: %v", cause)
