@@ -161,11 +161,19 @@ mod tests {
 
     #[test]
     fn every_sample_is_counted_and_quantiles_are_ordered() {
-        let slice = measure(&mut Mirror([0; 32]), Duration::from_millis(2)).unwrap();
-        assert!(slice.count > 0 && slice.calls > slice.count, "{slice:?}");
-        assert!(slice.p50_ns <= slice.p99_ns, "{slice:?}");
-        // Other tests allocate meanwhile; a call of this one would show many times.
-        assert!(slice.allocs < slice.calls / 10, "{slice:?}");
+        // Other tests allocate meanwhile, but not all the time; a call of this one would
+        // show in each slice.
+        let mut quiet = false;
+        for _ in 0..1000 {
+            let slice = measure(&mut Mirror([0; 32]), Duration::from_millis(2)).unwrap();
+            assert!(slice.count > 0 && slice.calls > slice.count, "{slice:?}");
+            assert!(slice.p50_ns <= slice.p99_ns, "{slice:?}");
+            quiet = slice.allocs < slice.calls / 10;
+            if quiet {
+                break;
+            }
+        }
+        assert!(quiet);
     }
 
     #[test]
