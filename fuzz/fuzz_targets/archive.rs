@@ -7,11 +7,14 @@ use libfuzzer_sys::{Corpus, fuzz_target};
 use outrigger_differential::Judged;
 use rkyv::util::AlignedVec;
 
+// What the attributes name.
+extern crate outrigger_differential as outrigger;
+
 #[path = "../differential/src/fixtures/kinds.rs"]
 mod kinds;
 
 // The fixture names them so.
-use kinds::{document, sample};
+use kinds::{document, fixture, instance, sample, versions};
 
 fuzz_target!(|data: &[u8]| -> Corpus {
     let Some((number, archive)) = data.split_first() else {

@@ -119,21 +119,3 @@ func TestACallAllocatesNothing(t *testing.T) {
 		t.Errorf("%v allocations", allocations)
 	}
 }
-
-func FuzzKitchen(f *testing.F) {
-	for _, v := range vectors(f) {
-		if v.Type == "Kitchen" {
-			f.Add(v.archive)
-		}
-	}
-	f.Fuzz(func(t *testing.T, archive []byte) {
-		view, err := ParseKitchen(archive)
-		if err != nil {
-			return
-		}
-		value := view.Load()
-		if _, err := rkyv.Marshal(&value); err != nil {
-			t.Error(err)
-		}
-	})
-}
