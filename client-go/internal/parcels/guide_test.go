@@ -150,6 +150,54 @@ func send(ctx context.Context, client *parcels.Client, p *parcels.Parcel) (strin
 	return where(state), nil
 }
 
+// build calls as the guide does, without a struct.
+func build(
+	ctx context.Context, client *parcels.Client, cities []string, content []byte,
+) (string, error) {
+	state, err := client.BuildSend(ctx, func(b parcels.ParcelBuilder) {
+		b.SetID(7)
+		b.SetTo("Ada")
+		b.SetContent(content)
+		b.SetValue(rkyv.None[uint32]())
+		stops := b.BeginStops()
+		for _, city := range cities {
+			stop := stops.Next()
+			stop.SetCity(city)
+			stop.SetWait(rkyv.Duration{Seconds: 90})
+		}
+		b.BeginState().SetUnknown()
+	})
+	if err != nil {
+		return "", err
+	}
+	defer state.Release()
+	return where(state), nil
+}
+
+func TestTheGuidesBuiltRequestsAreAnswered(t *testing.T) {
+	conn := connect(t)
+	if conn == nil {
+		return
+	}
+	client := parcels.NewClient(conn)
+	for _, content := range [][]byte{nil, make([]byte, 1000)} { // in a slot, and not
+		said, err := build(t.Context(), client, []string{"London", "Paris"}, content)
+		if said != "Fast past 0 stops" || err != nil {
+			t.Errorf("%q, %v", said, err)
+		}
+	}
+	said, err := build(t.Context(), client, nil, make([]byte, 1001))
+	var refused *outrigger.Failure[parcels.Refused]
+	if !errors.As(err, &refused) || refused.Detail.Seen != 1001 {
+		t.Errorf("%q, %v", said, err)
+	}
+	_, err = client.BuildSend(t.Context(), func(b parcels.ParcelBuilder) { b.SetTo("Ada") })
+	wrong := "Parcel.to is set before id"
+	if !errors.Is(err, outrigger.ErrInvalidArgument) || !strings.Contains(err.Error(), wrong) {
+		t.Errorf("%v (wanted: %s)", err, wrong)
+	}
+}
+
 func TestWhatWasAppendedCrosses(t *testing.T) {
 	conn := connect(t)
 	if conn == nil {

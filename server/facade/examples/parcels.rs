@@ -13,6 +13,7 @@ use std::num::NonZeroU32;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use outrigger::server::Builder;
 use outrigger::{Archived, Error, Message, Server};
 
 /// What is sent.
@@ -188,6 +189,31 @@ pub fn postage(prices: &Archived<Prices>, country: &str) -> Option<u32> {
     Some(entry.value.to_native())
 }
 
+/// The service as it was in the first release.
+pub mod old {
+    use outrigger::Error;
+
+    /// What a parcel costs; there was one country.
+    #[outrigger::message]
+    #[derive(Clone, Debug, PartialEq)]
+    pub struct Prices {
+        pub britain: u32,
+    }
+
+    #[outrigger::service]
+    pub trait Parcels {
+        fn prices(&self) -> Result<Prices, Error>;
+    }
+}
+
+impl old::Parcels for Depot {
+    fn prices(&self) -> Result<old::Prices, Error> {
+        let prices = Parcels::prices(self)?.postage; // the new one answers
+        let britain = prices["Britain"];
+        Ok(old::Prices { britain })
+    }
+}
+
 /// Takes parcels.
 #[outrigger::service]
 pub trait Parcels {
@@ -254,6 +280,13 @@ impl Parcels for Depot {
     }
 }
 
+/// Both versions of the service.
+pub fn builder() -> Builder {
+    Server::builder()
+        .service(ParcelsServer::new(Depot))
+        .service_beside(old::ParcelsServer::new(Depot))
+}
+
 fn main() -> ExitCode {
-    Server::builder().service(ParcelsServer::new(Depot)).cli()
+    builder().cli()
 }

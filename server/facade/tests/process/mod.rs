@@ -159,10 +159,15 @@ impl Serving {
         }
     }
 
+    /// Path of the socket.
+    pub(crate) fn socket(&self) -> String {
+        let socket = self.folder.join("s");
+        socket.to_str().expect("an ASCII path").to_owned()
+    }
+
     /// A new connection.
     pub(crate) fn client(&self) -> Client {
-        let socket = self.folder.join("s");
-        Client::connect(socket.to_str().expect("an ASCII path")).expect("it listens")
+        Client::connect(&self.socket()).expect("it listens")
     }
 
     /// Ends it at once.
