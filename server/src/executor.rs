@@ -203,10 +203,14 @@ fn stopped() -> Error {
 /// Awaits the handler until it answers, or nobody waits any more.
 async fn answer(job: &CallJob) -> Result<Option<Vec<u8>>, Error> {
     let call = job.session.lane(job.lane).calls.get(job.place);
+    let context = job.context(call);
+    if context.is_cancelled() {
+        // While it was queued: nobody waits for what the handler would do.
+        return Err(explain(Error::cancelled(), &job.header, call));
+    }
     let mut memory = AlignedVec::new();
     let value = job.body.read(&mut memory)?;
     let request = Request::new(value, Codec(job.header.codec));
-    let context = job.context(call);
     let mut future = pin!(caught(|| Ok(job.handler.call_async(context, request)))?);
     let answered = poll_fn(|task| match caught(|| Ok(future.as_mut().poll(task))) {
         Ok(Poll::Pending) => Poll::Pending,

@@ -286,15 +286,12 @@ impl Scratch {
             session, header, ..
         } = job;
         let call = session.lane(job.lane).calls.get(job.place);
-        // Relaxed: a hint without data.
-        if call.cancelled.load(Ordering::Relaxed) {
-            return Err(Error::cancelled());
-        }
-        if header.deadline != 0 && header.deadline <= monotonic_ns() {
-            return Err(Error::timeout());
+        let context = job.context(call);
+        if context.is_cancelled() {
+            // While it was queued: nobody waits for what the handler would do.
+            return Err(explain(Error::cancelled(), header, call));
         }
         let value = job.body.read(&mut self.request)?;
-        let context = job.context(call);
         let payload_max = session.limits().payload_max;
         let mut reply = Reply::new(&mut self.reply, Some(session), payload_max, header.deadline);
         let request = Request::new(value, Codec(header.codec));

@@ -210,6 +210,11 @@ impl Loopback {
         Ok(count)
     }
 
+    /// Ends the session, as the control socket does when the client has closed it.
+    pub fn end(&self, reason: Error) {
+        self.session.end(reason);
+    }
+
     /// Why the session ended, if it has.
     pub fn ended(&self) -> Option<Error> {
         self.session.reason()

@@ -198,6 +198,45 @@ fn sigterm_lets_calls_in_flight_end_and_exits_0() {
 }
 
 #[test]
+fn a_closed_session_leaves_no_queued_calls_behind_that_others_wait_for() {
+    let sidecar = Sidecar::start(&["--workers", "1"]);
+    let client = sidecar.client();
+    let began = Instant::now();
+    std::thread::scope(|scope| {
+        for _ in 0..60 {
+            scope.spawn(|| assert_eq!(code(&client, "test.sleep", b"1000"), Code::CANCELLED));
+        }
+        eventually("all calls are in flight", || in_flight(&client) == 60);
+        client.close();
+    });
+    let other = sidecar.client();
+    let reply = other.call("test.sleep", &b"1"[..]).wait();
+    assert_eq!(reply.expect("the worker is free").bytes(), b"1");
+    other.close();
+    sidecar.stop();
+    let spent = began.elapsed();
+    assert!(spent < Duration::from_secs(20), "{spent:?} of 60 s");
+}
+
+#[test]
+fn sigterm_lets_calls_that_are_queued_end_too() {
+    let mut sidecar = Sidecar::start(&["--workers", "1"]);
+    let client = sidecar.client();
+    std::thread::scope(|scope| {
+        let calls: Vec<_> = (0..5)
+            .map(|_| scope.spawn(|| client.call("test.sleep", &b"100"[..]).wait()))
+            .collect();
+        eventually("the calls are in flight", || in_flight(&client) == 5);
+        sidecar.signal(Signal::TERM);
+        for call in calls {
+            let reply = call.join().expect("no panic").expect("the answer");
+            assert_eq!(reply.bytes(), b"100");
+        }
+    });
+    assert_eq!(sidecar.wait().code(), Some(0));
+}
+
+#[test]
 fn a_second_sigterm_ends_at_once() {
     let mut sidecar = Sidecar::start(&[]);
     let client = sidecar.client();
