@@ -84,7 +84,7 @@ pub struct Builder {
     pub(crate) pollers: usize,
     pub(crate) workers: usize,
     /// The first error of a method that could not return one.
-    failed: Option<Error>,
+    pub(crate) failed: Option<Error>,
 }
 
 impl Builder {
@@ -102,17 +102,27 @@ impl Builder {
         }
     }
 
-    /// Registers a handler under a name of 1 to 255 bytes. An error in the name is
-    /// reported by [`Builder::bind`].
+    /// Registers a handler under a name of 1 to 255 bytes that no other has. An error in
+    /// the name is reported by [`Builder::bind`] and [`Builder::cli`].
+    ///
+    /// ```
+    /// use outrigger_server::{Server, handler};
+    ///
+    /// let echo = || handler::bytes(|_, bytes| Ok(bytes.to_vec()));
+    /// let builder = Server::builder().handler("echo", echo()).handler("echo", echo());
+    /// let error = builder.bind("/tmp/never.sock").unwrap_err();
+    /// assert_eq!(error.message(), "invalid argument: method echo is registered twice");
+    /// ```
     pub fn handler(mut self, name: &str, handler: impl Handler) -> Self {
-        if let Err(error) = self.registry.register(name, handler) {
+        if let Err(error) = self.registry.add(name, Arc::new(handler)) {
             self.failed.get_or_insert(error);
         }
         self
     }
 
-    /// Registers every method of a service. An error is reported by
-    /// [`Builder::bind`].
+    /// Registers every method of a service, under names that no other has: another
+    /// version of a service goes to [`Builder::service_beside`]. An error is reported by
+    /// [`Builder::bind`] and [`Builder::cli`].
     ///
     /// ```
     /// use outrigger_server::Server;
@@ -128,8 +138,11 @@ impl Builder {
     /// assert!(builder.registry().list().contains(&"greeter.greet".to_owned()));
     /// ```
     pub fn service(mut self, service: impl Service) -> Self {
-        if let Err(error) = self.registry.register_service(service) {
-            self.failed.get_or_insert(error);
+        for handler in service.handlers() {
+            let name = handler.method().map_or("", |method| method.name);
+            if let Err(error) = self.registry.add(name, handler) {
+                self.failed.get_or_insert(error);
+            }
         }
         self
     }
@@ -137,7 +150,7 @@ impl Builder {
     /// Serves another version of a service beside the one registered by
     /// [`Builder::service`]: see
     /// [`Registry::register_service_beside`](crate::Registry::register_service_beside).
-    /// An error is reported by [`Builder::bind`].
+    /// An error is reported by [`Builder::bind`] and [`Builder::cli`].
     ///
     /// ```
     /// use outrigger_server::{Error, Server};
@@ -205,8 +218,8 @@ impl Builder {
     /// Listens on a unix socket. A stale socket at `path` is taken over.
     ///
     /// # Errors
-    /// A wrong method name, or why the path cannot be listened on: see
-    /// [`BindError`].
+    /// A wrong method name, one that is registered twice, or why the path cannot be
+    /// listened on: see [`BindError`].
     pub fn bind(self, path: impl AsRef<Path>) -> Result<Server, Error> {
         Ok(self.bind_at(path.as_ref())?)
     }

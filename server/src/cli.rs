@@ -128,12 +128,17 @@ impl Builder {
     /// Runs this process as a sidecar: reads `serve` and its flags from the
     /// command line, serves, and returns the exit code (sysexits). `schema` prints
     /// the schema of the typed services instead, `schema diff OLD` what differs from a
-    /// former one.
+    /// former one. A method that could not be registered is reported by each of them.
     ///
     /// SIGTERM or SIGINT begins an orderly end with exit code 0, a second one
     /// ends at once.
     pub fn cli(self) -> ExitCode {
-        match Sidecar::try_parse() {
+        let command = Sidecar::try_parse();
+        if let (Ok(_), Some(error)) = (&command, &self.failed) {
+            eprintln!("{error}");
+            return ExitCode::from(exit_code(error));
+        }
+        match command {
             Ok(Sidecar {
                 command: Command::Serve(args),
             }) => self.serve(&args),

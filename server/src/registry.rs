@@ -112,6 +112,26 @@ impl Registry {
         Ok(replaced)
     }
 
+    /// Registers a handler whose name nobody else has: what a builder is told before
+    /// anything runs is replaced by mistake only.
+    ///
+    /// # Errors
+    /// INVALID_ARGUMENT for a name that is empty, too long, reserved or taken.
+    pub(crate) fn add(&self, name: &str, handler: Arc<dyn Handler>) -> Result<(), Error> {
+        if name.is_empty() {
+            let text = format!("empty method name (allowed: 1 to {METHOD_NAME_MAX} bytes)");
+            return Err(Error::invalid_argument(text));
+        }
+        if name.starts_with(RESERVED_PREFIX) {
+            return Err(reserved(name));
+        }
+        if self.insert(name, handler)? {
+            let text = format!("method {name} is registered twice");
+            return Err(Error::invalid_argument(text));
+        }
+        Ok(())
+    }
+
     /// Registers every method of another version of a service, beside the methods of
     /// those names; returns how many replaced one of the same messages that was beside
     /// them before. A client gets the version whose fingerprint it asks for. Calls

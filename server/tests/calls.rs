@@ -120,6 +120,26 @@ fn fb_12_register_replaces_unregister_removes_and_count_and_list_tell() {
 }
 
 #[test]
+fn a_builder_refuses_a_name_twice_and_reports_the_first_error() {
+    let handler = || handler::bytes(|_, _| Ok(vec![]));
+    for (names, text) in [
+        (["m", "m"], "method m is registered twice"),
+        (["", "m"], "empty method name (allowed: 1 to 255 bytes)"),
+        (
+            ["outrigger.m", ""],
+            "method name \"outrigger.m\" (the prefix outrigger. is reserved)",
+        ),
+    ] {
+        let [first, second] = names;
+        let builder = Server::builder().handler(first, handler());
+        let error = builder.handler(second, handler()).bind("/tmp/never.sock");
+        let error = error.expect_err(text);
+        assert_eq!(error.code(), Code::INVALID_ARGUMENT);
+        assert_eq!(error.message(), format!("invalid argument: {text}"));
+    }
+}
+
+#[test]
 fn fb_12_a_bound_method_follows_the_registry() {
     let mut pair = pair(Server::builder());
     let method = pair.bind("m").unwrap();

@@ -4,7 +4,7 @@ use std::process::{Command, Output};
 
 mod process;
 
-use process::Sidecar;
+use process::{Sidecar, testbed};
 
 fn outrigger(args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_outrigger"))
@@ -68,6 +68,25 @@ fn nonsense_flags_exit_64() {
             "{args:?}"
         );
         assert_eq!(output.status.code(), Some(64), "{args:?}");
+    }
+}
+
+#[test]
+fn a_sidecar_with_a_method_twice_or_without_a_name_exits_64_and_says_which() {
+    for (name, text) in [
+        ("test.fail", "method test.fail is registered twice"),
+        ("kitchens.echo", "method kitchens.echo is registered twice"),
+        ("", "empty method name (allowed: 1 to 255 bytes)"),
+    ] {
+        for words in [&["schema"][..], &["serve", "--socket", "/tmp/never.sock"]] {
+            let mut sidecar = Command::new(testbed());
+            sidecar.env("OUTRIGGER_TESTBED_HANDLER", name).args(words);
+            let output = sidecar.output().expect("it runs");
+            assert_eq!(output.status.code(), Some(64), "{name:?}");
+            let error = String::from_utf8(output.stderr).expect("text");
+            let wanted = format!("outrigger: invalid_argument: invalid argument: {text}\n");
+            assert_eq!((error, output.stdout), (wanted, Vec::new()));
+        }
     }
 }
 

@@ -21,8 +21,11 @@ static SUMS: AtomicU64 = AtomicU64::new(0);
 
 fn main() -> ExitCode {
     let state = Mutex::new(0_u64);
-    let builder = Server::builder();
+    let mut builder = Server::builder();
     let registry = Arc::downgrade(&builder.registry());
+    if let Ok(name) = std::env::var("OUTRIGGER_TESTBED_HANDLER") {
+        builder = builder.handler(&name, handler::bytes(fail));
+    }
     builder
         .service(kitchen::KitchensServer::new(kitchen::Cook))
         .service(timers::TimersServer::new(timers::Talking::default()))
