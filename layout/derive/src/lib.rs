@@ -202,6 +202,13 @@ use proc_macro::TokenStream;
 /// the second has `since = 2`, whichever type it is in. Any other change of a message
 /// makes another message of it, which peers with the former one refuse.
 ///
+/// # Documentation
+///
+/// What is generated beside a type is documented or excused, so that
+/// `#![warn(missing_docs)]` stays silent, but for one case: of a public enum whose
+/// variants have named fields, rkyv's derive makes an enum with fields that have no
+/// text. Put such an enum in a module with `#[allow(missing_docs)]`.
+///
 /// # What is refused
 ///
 /// A type that is no message is refused, with a hint:
@@ -232,10 +239,14 @@ pub fn message(arguments: TokenStream, item: TokenStream) -> TokenStream {
 ///       -> Result<VerifyReply, Error>;
 /// ```
 ///
-/// Context and request may be left out. In place of `Error` there may be a message
-/// that implements `Display`. An `async fn` runs on the asynchronous executor,
-/// one marked `#[outrigger(pool)]` on the worker pool, any other on the thread that
-/// reads requests. `#[outrigger(name = "…")]` names the method.
+/// Context and request may be left out. A request and a reply are messages of one's own:
+/// a lone `String` or `Vec` is wrapped in one. In place of `Error` there may be a
+/// message that implements `Debug` and `Display`. An `async fn` runs on the asynchronous
+/// executor, one marked `#[outrigger(pool)]` on the worker pool, any other on the thread
+/// that reads requests. `#[outrigger(name = "…")]` names the method.
+///
+/// All attributes stand in the trait, as clients see it, too: an implementation takes
+/// none, and its methods run where the trait says.
 ///
 /// ```
 /// use outrigger::{Archived, Context, Error, Server};

@@ -7,7 +7,7 @@ use syn::parse::Parser;
 use syn::visit_mut::{self, VisitMut};
 use syn::{
     Data, DataEnum, DeriveInput, Error, Expr, ExprLit, Fields, Generics, Ident, Lit, LitStr,
-    Result, TypePath, Variant, parse_quote,
+    Result, TypePath, Variant, WherePredicate, parse_quote,
 };
 
 use crate::adapter;
@@ -80,7 +80,7 @@ fn implementations(
     shape: &TokenStream,
     versions: &Versions,
 ) -> TokenStream {
-    let derives = derives(&input.generics);
+    let derives = derives(&input.generics, parts);
     // Of an instance, the nodes are known where it is used.
     let is_instance = input.generics.params.is_empty();
     let nodes = parts
@@ -89,14 +89,14 @@ fn implementations(
         .filter(|_| is_instance);
     let allowed = versions.allowed();
     let layout = layout_impl(input, shape, versions);
-    let message = message_impl(input, versions);
+    let message = message_impl(input, parts, versions);
     quote! {
+        // Looked at here, so that what a field's own node refuses is an error of the type.
+        #(const _: &::outrigger::__private::schema::Node = #nodes;)*
+
         #derives
         #allowed
         #input
-
-        // Looked at here, so that what a field's own node refuses is an error of the type.
-        #(const _: &::outrigger::__private::schema::Node = #nodes;)*
 
         #layout
         #message
@@ -131,7 +131,7 @@ fn layout_impl(input: &DeriveInput, shape: &TokenStream, versions: &Versions) ->
     }
 }
 
-fn message_impl(input: &DeriveInput, versions: &Versions) -> TokenStream {
+fn message_impl(input: &DeriveInput, parts: &[Part], versions: &Versions) -> TokenStream {
     let message = quote! { ::outrigger::__private::message };
     let (encode, access, upgraded) = if versions.behind_pointer() {
         let upgraded = quote! {
@@ -151,7 +151,12 @@ fn message_impl(input: &DeriveInput, versions: &Versions) -> TokenStream {
         (quote! { #message::encode }, quote! { #message::view }, None)
     };
     let name = &input.ident;
-    let generics = parameters::bounded(&input.generics);
+    let mut generics = parameters::bounded(&input.generics);
+    if generics.params.is_empty() {
+        let bounds = parts.iter().filter_map(Part::bound);
+        let predicates = &mut generics.make_where_clause().predicates;
+        predicates.extend(bounds.map(|bound| -> WherePredicate { parse_quote!(#bound) }));
+    }
     let (impl_generics, ty_generics, where_clause) = generics.split_for_impl();
     quote! {
         impl #impl_generics ::outrigger::Message for #name #ty_generics #where_clause {
@@ -193,9 +198,14 @@ impl VisitMut for SelfByName {
 }
 
 /// rkyv's derives. The bounds are those under which all allowed types archive; so
-/// no field needs one of its own, and types may recurse.
-fn derives(generics: &Generics) -> TokenStream {
-    let [archive, serialize, deserialize, check] = parameters::bounds(generics);
+/// no field needs one of its own, and types may recurse. Each field's type is bound to
+/// be part of a message, which takes no look at what that holds in turn: so a type that
+/// is none is one error and not one for each item that is derived.
+fn derives(generics: &Generics, parts: &[Part]) -> TokenStream {
+    let [mut archive, serialize, deserialize, check] = parameters::bounds(generics);
+    if generics.params.is_empty() {
+        archive.extend(parts.iter().filter_map(Part::bound));
+    }
     quote! {
         #[derive(
             ::outrigger::__private::rkyv::Archive,

@@ -1,8 +1,9 @@
 //! One method of a service's trait.
 
 use heck::ToSnakeCase;
-use proc_macro2::TokenStream;
-use quote::{format_ident, quote};
+use proc_macro2::{Span, TokenStream};
+use quote::{format_ident, quote, quote_spanned};
+use syn::spanned::Spanned;
 use syn::{
     Error, FnArg, GenericArgument, Ident, LitStr, PathArguments, Result, ReturnType, TraitItemFn,
     Type, TypePath, parse_quote,
@@ -67,6 +68,17 @@ impl Method {
 
     fn request(&self) -> Type {
         self.request.clone().unwrap_or_else(|| parse_quote!(()))
+    }
+
+    /// The bounds under which it can be called, each at the place of its type.
+    pub(crate) fn bounds(&self) -> Vec<TokenStream> {
+        let all = self.request.iter().chain([&self.reply]);
+        let named = all.filter(|item| !is_unit(item));
+        let bound = |item: &Type| {
+            let place = Span::call_site().located_at(item.span());
+            quote_spanned! {place=> #item: ::outrigger::Message }
+        };
+        named.map(bound).collect()
     }
 
     /// Its row in the schema of the service.
@@ -204,6 +216,10 @@ fn outcome(output: &ReturnType, ident: &Ident) -> Result<(Type, Type)> {
         Ok([reply, error]) if last.ident == "Result" => Ok((reply, error)),
         _ => Err(wrong()),
     }
+}
+
+fn is_unit(item: &Type) -> bool {
+    matches!(item, Type::Tuple(tuple) if tuple.elems.is_empty())
 }
 
 /// The last name of a path, and its first type argument.

@@ -1,10 +1,18 @@
 //! How a field is archived: by its type, or as its attribute asks for.
 
-use proc_macro2::TokenStream;
-use quote::quote;
+use proc_macro2::{Span, TokenStream};
+use quote::{quote, quote_spanned};
+use syn::spanned::Spanned;
 use syn::{Field, Type};
 
 use crate::adapter::Adapter;
+
+/// Types of fields of which no bound needs to speak.
+#[rustfmt::skip]
+const LEAVES: &[&str] = &[
+    "bool", "char", "f32", "f64", "i8", "i16", "i32", "i64", "i128",
+    "u8", "u16", "u32", "u64", "u128", "String",
+];
 
 /// A field as it is archived.
 pub(crate) struct Part {
@@ -26,7 +34,7 @@ impl Part {
         let item = &self.item;
         match &self.with {
             Some(with) => quote! { ::outrigger::__private::node::node_with::<#with, #item> },
-            None => quote! { ::outrigger::__private::node::node::<#item> },
+            None => quote! { || <#item as ::outrigger::__private::schema::Schema>::NODE },
         }
     }
 
@@ -38,6 +46,21 @@ impl Part {
                 <#with as ::outrigger::__private::node::SchemaWith<#item>>::NODE
             },
             None => quote! { <#item as ::outrigger::__private::schema::Schema>::NODE },
+        }
+    }
+
+    /// The bound under which its layout is known; `None` for a type that is always.
+    pub(crate) fn bound(&self) -> Option<TokenStream> {
+        let item = &self.item;
+        let place = Span::call_site().located_at(item.span());
+        match (&self.with, item) {
+            (Some(with), _) => Some(quote_spanned! {place=>
+                #with: ::outrigger::__private::node::SchemaWith<#item>
+            }),
+            (None, Type::Path(path)) if LEAVES.iter().any(|leaf| path.path.is_ident(leaf)) => None,
+            (None, _) => {
+                Some(quote_spanned! {place=> #item: ::outrigger::__private::schema::Schema })
+            }
         }
     }
 

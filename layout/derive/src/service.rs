@@ -5,7 +5,7 @@ use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 use syn::meta::ParseNestedMeta;
 use syn::parse::Parser;
-use syn::{Error, ItemTrait, Result, TraitItem, parse_quote};
+use syn::{Error, Item, ItemTrait, Result, TraitItem, parse_quote};
 
 use crate::document;
 use crate::message::unraw;
@@ -35,7 +35,7 @@ impl Options {
 pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> Result<TokenStream> {
     let mut options = Options::default();
     syn::meta::parser(|meta| options.read(&meta)).parse2(arguments)?;
-    let mut item: ItemTrait = syn::parse2(item)?;
+    let mut item = parse_trait(item)?;
     if !item.generics.params.is_empty() {
         let text = "a service takes no parameters";
         return Err(Error::new_spanned(&item.generics, text));
@@ -51,6 +51,21 @@ pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> Result<TokenS
     let server = server(&item, &methods, options.json);
     let client = client(&item, &name, &methods, options.json);
     Ok(quote! { #item #server #client })
+}
+
+/// The trait, or where the attribute belongs if it is on something else.
+fn parse_trait(item: TokenStream) -> Result<ItemTrait> {
+    match syn::parse2(item)? {
+        Item::Trait(item) => Ok(item),
+        Item::Impl(item) => {
+            let text = "an implementation of a service needs no attribute: put it on the trait";
+            Err(Error::new_spanned(item.impl_token, text))
+        }
+        other => {
+            let text = "#[outrigger::service] is for a trait: put it on the trait";
+            Err(Error::new_spanned(other, text))
+        }
+    }
 }
 
 fn parse_methods(item: &mut ItemTrait) -> Result<Vec<Method>> {
@@ -74,6 +89,20 @@ fn parse_methods(item: &mut ItemTrait) -> Result<Vec<Method>> {
     Ok(methods)
 }
 
+/// The messages of all methods, each once: a type that is none is one error and not one
+/// for each use.
+fn bounds(methods: &[Method]) -> Vec<TokenStream> {
+    let all = methods.iter().flat_map(Method::bounds);
+    let mut texts = Vec::new();
+    all.filter(|bound| {
+        let text = bound.to_string();
+        let is_new = !texts.contains(&text);
+        texts.push(text);
+        is_new
+    })
+    .collect()
+}
+
 fn server(item: &ItemTrait, methods: &[Method], json: bool) -> TokenStream {
     let (ident, visibility) = (&item.ident, &item.vis);
     let (server, client) = (
@@ -84,6 +113,7 @@ fn server(item: &ItemTrait, methods: &[Method], json: bool) -> TokenStream {
         "Serves an implementation of [`{ident}`]: \
          `Server::builder().service({server}::new(implementation))`."
     );
+    let bounds = bounds(methods);
     let handlers = methods.iter().enumerate();
     let handlers = handlers.map(|(index, method)| method.handler(index, &client, json));
     quote! {
@@ -102,7 +132,9 @@ fn server(item: &ItemTrait, methods: &[Method], json: bool) -> TokenStream {
             }
         }
 
-        impl<T: #ident> ::outrigger::Service for #server<T> {
+        impl<T: #ident> ::outrigger::Service for #server<T>
+        where #(#bounds,)*
+        {
             fn handlers(self) -> ::std::vec::Vec<::std::sync::Arc<dyn ::outrigger::Handler>> {
                 let shared = self.0;
                 ::std::vec![#(#handlers),*]
@@ -122,6 +154,7 @@ fn client(item: &ItemTrait, name: &str, methods: &[Method], json: bool) -> Token
     let client = format_ident!("{ident}Client");
     let doc = format!("Calls the methods of a server that serves [`{ident}`].");
     let (plain, text) = (unraw(ident), document::text(&item.attrs));
+    let bounds = bounds(methods);
     let nodes = methods
         .iter()
         .map(|method| method.node(name, &client, json));
@@ -150,7 +183,11 @@ fn client(item: &ItemTrait, name: &str, methods: &[Method], json: bool) -> Token
             pub fn new(client: ::outrigger::Client) -> Self {
                 Self { client }
             }
+        }
 
+        impl #client
+        where #(#bounds,)*
+        {
             #(#calls)*
         }
     }

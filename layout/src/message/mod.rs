@@ -115,7 +115,8 @@ pub type ArchiveDeserializer = HighDeserializer<Failed>;
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a message",
-    note = "mark the type with #[outrigger::message]"
+    note = "a request or reply is a struct or enum of yours marked with #[outrigger::message]; \
+            another type is wrapped in such a struct"
 )]
 pub trait Message: Root + Checked + Send + Sync + Sized + 'static {
     /// Appends the archive of `self`.

@@ -16,9 +16,9 @@ use core::mem::offset_of;
 use core::num;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
+use rkyv::Archived;
 use rkyv::collections::util::{Entry, EntryAdapter};
 use rkyv::with::{ArchiveWith, AsVec, Map, Niche, With};
-use rkyv::{Archive, Archived};
 
 use crate::schema::node::{FieldNode, Node, Schema, Shape, node};
 
@@ -145,10 +145,7 @@ niches! {
     NonZeroU8 NonZeroU16 NonZeroU32 NonZeroU64 NonZeroI8 NonZeroI16 NonZeroI32 NonZeroI64
 }
 
-impl<T: Schema> SchemaWith<Option<Box<T>>> for Niche
-where
-    Box<T>: Archive,
-{
+impl<T: Schema> SchemaWith<Option<Box<T>>> for Niche {
     const NODE: &'static Node = &shaped_with::<Self, Option<Box<T>>>(Shape::Niche(node::<Box<T>>));
 }
 

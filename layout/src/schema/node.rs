@@ -245,6 +245,7 @@ pub struct FieldNode {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be part of a message",
     label = "its layout in an archive is not known",
+    note = "if `{Self}` is a struct or enum of yours, mark it with #[outrigger::message]",
     note = "a message is made of integers of fixed width, floats, bool, char, String, Duration, \
             Vec, Option, Result, Box, arrays, tuples, NonZero integers, and types marked with \
             #[outrigger::message]; a map or set needs #[outrigger(as_vec)] above the field",
@@ -343,10 +344,7 @@ impl Schema for uuid::Uuid {
     };
 }
 
-impl<T: Schema> Schema for Vec<T>
-where
-    Self: Archive,
-{
+impl<T: Schema> Schema for Vec<T> {
     const NODE: &'static Node = {
         // Such a vector may claim 2^32 elements in eight bytes.
         assert!(
@@ -357,10 +355,7 @@ where
     };
 }
 
-impl<T: Schema> Schema for Box<[T]>
-where
-    Self: Archive,
-{
+impl<T: Schema> Schema for Box<[T]> {
     const NODE: &'static Node = {
         // Such a vector may claim 2^32 elements in eight bytes.
         assert!(
@@ -371,24 +366,15 @@ where
     };
 }
 
-impl<T: Schema> Schema for Box<T>
-where
-    Self: Archive,
-{
+impl<T: Schema> Schema for Box<T> {
     const NODE: &'static Node = &shaped::<Self>(Shape::Box(node::<T>));
 }
 
-impl<T: Schema> Schema for Option<T>
-where
-    Self: Archive,
-{
+impl<T: Schema> Schema for Option<T> {
     const NODE: &'static Node = &shaped::<Self>(Shape::Option(node::<T>));
 }
 
-impl<T: Schema, E: Schema> Schema for Result<T, E>
-where
-    Self: Archive,
-{
+impl<T: Schema, E: Schema> Schema for Result<T, E> {
     const NODE: &'static Node = {
         assert!(
             enum_size(&[&[layout_of::<T>()], &[layout_of::<E>()]]) == size_of::<Archived<Self>>(),
@@ -398,10 +384,7 @@ where
     };
 }
 
-impl<T: Schema, const COUNT: usize> Schema for [T; COUNT]
-where
-    Self: Archive,
-{
+impl<T: Schema, const COUNT: usize> Schema for [T; COUNT] {
     const NODE: &'static Node = &shaped::<Self>(Shape::Array(node::<T>, COUNT));
 }
 

@@ -43,7 +43,8 @@ pub const VERSION_MAX: u32 = 100;
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a message",
-    note = "mark the type with #[outrigger::message]"
+    note = "a request or reply is a struct or enum of yours marked with #[outrigger::message]; \
+            another type is wrapped in such a struct"
 )]
 pub trait Root: Archive + 'static {
     /// The type's layout; for an extensible struct, not that of its pointer.
