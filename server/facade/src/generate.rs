@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use outrigger_layout::generate::messages;
 pub use outrigger_layout::schema::Document;
 
-use crate::Error;
+use crate::{Code, Error};
 
 /// One file of a package.
 ///
@@ -193,7 +193,7 @@ pub fn write_go(document: &Document, folder: &Path) -> Result<Vec<PathBuf>, Erro
 /// ```
 ///
 /// # Errors
-/// As [`go`]; INVALID_ARGUMENT with the first line that differs.
+/// As [`go`]; VERSION_MISMATCH with the first line that differs.
 pub fn check_go(document: &Document, folder: &Path) -> Result<(), Error> {
     let files = go(document, &[])?;
     files.iter().try_for_each(|file| file.check(folder))
@@ -236,7 +236,7 @@ impl GoFile {
     /// Fails if the file below `folder` is not this one.
     ///
     /// # Errors
-    /// INVALID_ARGUMENT with the first line that differs.
+    /// VERSION_MISMATCH with the first line that differs.
     pub fn check(&self, folder: &Path) -> Result<(), Error> {
         let path = folder.join(&self.path);
         let found = fs::read_to_string(&path).unwrap_or_default();
@@ -245,9 +245,10 @@ impl GoFile {
         }
         let both = found.lines().zip(self.text.lines());
         let line = both.take_while(|(found, wanted)| found == wanted).count() + 1;
-        Err(Error::invalid_argument(format!(
+        let text = format!(
             "{}:{line}: stale: run `outrigger gen go` again",
             path.display()
-        )))
+        );
+        Err(Error::with_details(Code::VERSION_MISMATCH, &[&text]))
     }
 }

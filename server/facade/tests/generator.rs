@@ -82,7 +82,7 @@ fn binary_file_and_server_give_the_same_schema_and_the_same_go() {
         "--check",
     ];
     let (code, error) = failure(&check);
-    assert_eq!(code, Some(64));
+    assert_eq!(code, Some(76));
     assert!(
         error.contains("client_gen.go:1: stale: run `outrigger gen go` again"),
         "{error}"
@@ -104,7 +104,7 @@ fn views_are_unchecked_only_if_that_is_asked_for() {
     assert!(unchecked.contains("\tref     rkyv.UncheckedRef\n"));
     assert!(unchecked.contains("WARNING: generated with --unchecked-views"));
     stdout(&[&all[..], &["--unchecked-views", "--check"]].concat());
-    assert_eq!(failure(&[&all[..], &["--check"]].concat()).0, Some(64));
+    assert_eq!(failure(&[&all[..], &["--check"]].concat()).0, Some(76));
     fs::remove_dir_all(&folder).expect("the folder");
 }
 
@@ -143,7 +143,13 @@ fn what_is_no_schema_is_refused_in_words() {
     let folder = folder();
     let file = folder.join("schema");
     for (content, code, words) in [
-        ("", 65, "schema: EOF while parsing"),
+        ("", 64, "schema is neither a sidecar binary nor a schema"),
+        (
+            "[package]\n",
+            64,
+            "schema is neither a sidecar binary nor a schema",
+        ),
+        ("{\"version\":", 65, "schema: EOF while parsing"),
         ("[1, 2]", 65, "schema: invalid type"),
         (
             r#"{"version":2,"format":"rkyv 0.9","services":[],"types":[]}"#,
@@ -156,6 +162,13 @@ fn what_is_no_schema_is_refused_in_words() {
             "schema` failed (allowed: a binary whose main is",
         ),
         ("#!/bin/sh\necho '{}'\n", 65, "schema: missing field"),
+        (
+            "#!/bin/sh\necho hello from main\necho '{}'\n",
+            64,
+            "schema printed \"hello from main\" and no schema: \
+             a sidecar's main must not write to standard output before cli()",
+        ),
+        ("#!/bin/sh\n", 64, "schema` failed (allowed: a binary whose"),
     ] {
         fs::write(&file, content).expect("a file");
         let executable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
@@ -167,7 +180,7 @@ fn what_is_no_schema_is_refused_in_words() {
     let (code, error) = failure(&["schema", "--from", "/does/not/exist"]);
     assert_eq!(code, Some(64), "{error}");
     assert!(
-        error.contains("allowed: a sidecar binary, a JSON file, unix:///path"),
+        error.contains(": build it first (allowed: a sidecar binary, a JSON file, unix:///path"),
         "{error}"
     );
     let (code, error) = failure(&["schema", "--from", "unix:///does/not/exist"]);

@@ -26,7 +26,7 @@ pub(crate) struct GoArgs {
     /// Only this service; may be given several times.
     #[arg(long, value_name = "NAME")]
     service: Vec<String>,
-    /// Write nothing; fail if a file is not what would be written.
+    /// Write nothing; exit with 76 if a file is not what would be written.
     #[arg(long)]
     check: bool,
     /// Views that check no bounds after validation: bytes that change all the same, or
@@ -41,8 +41,8 @@ const SERVER_WAIT_MAX: Duration = Duration::from_secs(10);
 /// Generates, and says which files were written.
 ///
 /// # Errors
-/// As `source::read` and `generate::go`; INVALID_ARGUMENT for a file that is stale,
-/// or cannot be written.
+/// As `source::read` and `generate::go`; VERSION_MISMATCH for a file that is stale,
+/// INVALID_ARGUMENT for one that cannot be written.
 pub(crate) fn run(what: &Generate) -> Result<String, Error> {
     let Generate::Go(args) = what;
     let document = source::read(&args.from, SERVER_WAIT_MAX)?;

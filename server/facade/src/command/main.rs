@@ -24,7 +24,7 @@ use schema::SchemaArgs;
     after_help = "Exit codes are those of sysexits.h: 64 wrong usage, 65 wrong data, \
     69 no server or no such method, 70 the handler failed, 71 the system did, \
     73 no socket can be created, 75 timeout or nothing free, 76 protocol; or schemas that \
-    need a new version of a method."
+    need a new version of a method, or generated code that is stale."
 )]
 struct Outrigger {
     #[command(subcommand)]

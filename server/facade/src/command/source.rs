@@ -1,7 +1,7 @@
 //! Where a schema comes from: a sidecar binary, a running server, or a file.
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
@@ -17,6 +17,8 @@ const DOCUMENT_MAX: u64 = 16 << 20;
 const PRINT_WAIT_MAX: Duration = Duration::from_secs(30);
 /// How often it is looked at.
 const LOOK: Duration = Duration::from_millis(5);
+/// Longest part that is shown of a line that is no schema, in characters.
+const LINE_MAX: usize = 60;
 /// What a running server's address begins with.
 const SCHEME: &str = "unix://";
 
@@ -37,7 +39,17 @@ pub(crate) fn read(from: &str, timeout: Duration) -> Result<Document, Error> {
         return of_binary(from);
     }
     let text = File::open(path).and_then(read_bounded);
-    Document::read(&bounded(text.map_err(|error| missing(from, &error))?)?)
+    let text = bounded(text.map_err(|error| missing(from, &error))?)?;
+    if !is_object(&text) && serde_json::from_slice::<serde_json::Value>(&text).is_err() {
+        let text = format!("{from} is neither a sidecar binary nor a schema");
+        return Err(Error::invalid_argument(text));
+    }
+    Document::read(&text)
+}
+
+/// True if a text begins as a schema does.
+fn is_object(text: &[u8]) -> bool {
+    text.trim_ascii_start().starts_with(b"{")
 }
 
 /// Reads at most one byte more than a document may have.
@@ -56,8 +68,28 @@ fn bounded(text: Vec<u8>) -> Result<Vec<u8>, Error> {
 }
 
 fn missing(from: &str, error: &std::io::Error) -> Error {
+    let first = match error.kind() {
+        ErrorKind::NotFound => ": build it first",
+        _ => "",
+    };
     Error::invalid_argument(format!(
-        "{from}: {error} (allowed: a sidecar binary, a JSON file, unix:///path of a server)"
+        "{from}: {error}{first} (allowed: a sidecar binary, a JSON file, unix:///path of a server)"
+    ))
+}
+
+/// What a binary has printed in place of a schema.
+fn chatter(path: &str, text: &[u8]) -> Error {
+    let text = String::from_utf8_lossy(text.trim_ascii());
+    let line: String = text
+        .lines()
+        .next()
+        .unwrap_or_default()
+        .chars()
+        .take(LINE_MAX)
+        .collect();
+    Error::invalid_argument(format!(
+        "{path} printed {line:?} and no schema: \
+         a sidecar's main must not write to standard output before cli()"
     ))
 }
 
@@ -92,7 +124,8 @@ fn of_binary(path: &str) -> Result<Document, Error> {
     let left = give_up.saturating_duration_since(Instant::now());
     let text = receiver.recv_timeout(left).ok().and_then(Result::ok);
     match (ended, text) {
-        (Some(true), Some(text)) => Document::read(&bounded(text)?),
+        (Some(true), Some(text)) if is_object(&text) => Document::read(&bounded(text)?),
+        (Some(true), Some(text)) if !text.trim_ascii().is_empty() => Err(chatter(path, &text)),
         (Some(_), _) => Err(Error::invalid_argument(format!(
             "`{path} schema` failed (allowed: a binary whose main is Server::builder()…cli())"
         ))),
