@@ -1,29 +1,18 @@
 package outrigger
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
-func TestDifferenceNamesTheFirstLineAndAlwaysEnds(t *testing.T) {
-	const ours = "request 0 A\nreply 0 A\nerror -\ntype 0 struct A size 4 align 4\n  field a\n"
-	const begin = "; client: A -> A; server: A -> A"
-	for _, test := range []struct{ theirs, want string }{
-		{ours, ""},
-		{
-			"request 0 A\nreply 0 A\nerror -\ntype 0 struct A size 4 align 4\n  field b\n",
-			begin + `; first difference in "type 0 struct A size 4 align 4": ` +
-				`client "field a", server "field b"`,
-		},
-		{
-			ours + "type 1 u8\n",
-			begin + `; first difference in "type 0 struct A size 4 align 4": ` +
-				`client "(nothing)", server "type 1 u8"`,
-		},
-		{ours[:len(ours)-1], begin + "; they differ in line ends only"},
-		{ours + "(nothing)\n", begin + "; they differ in line ends only"},
-		{"", "; client: A -> A; server:  -> ; first difference: " +
-			`client "request 0 A", server "(nothing)"`},
+func TestWordsOfAServerAreBoundedUTF8(t *testing.T) {
+	for told, want := range map[string]bool{
+		"": false, "struct Put: …": true, "\xff": false,
+		strings.Repeat("x", mismatchWordsMax):   true,
+		strings.Repeat("x", mismatchWordsMax+1): false,
 	} {
-		if got := difference(ours, test.theirs); got != test.want {
-			t.Errorf("%q:\n%s\nwant\n%s", test.theirs, got, test.want)
+		if got := isMismatchWords([]byte(told)); got != want {
+			t.Errorf("%d bytes %.10q: %v", len(told), told, got)
 		}
 	}
 }

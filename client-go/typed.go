@@ -63,7 +63,8 @@ func InvalidReply(method *Method, archive Archive, cause error) error {
 // call, and remembered.
 //
 // Errors: those of Call; ErrVersionMismatch if the server's method has other
-// messages, with both sides' types and the first difference in its text;
+// messages, with what differs in words, such as "struct PutRequest: the server has
+// field ttl: u32, the client has not";
 // ErrInvalidArgument for a request that cannot be encoded.
 func (c *Conn) Invoke(
 	ctx context.Context, method *Method, request rkyv.Encodable,

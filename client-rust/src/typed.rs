@@ -17,7 +17,8 @@ use std::time::{Duration, Instant};
 use outrigger_layout::limits::PAYLOAD_MAX;
 use outrigger_layout::message::Archived;
 use outrigger_layout::message::{Archive, ArchiveMemory, Failure, Message, Writer};
-use outrigger_layout::schema::{Fingerprints, MethodNode, first_difference};
+use outrigger_layout::schema::mismatch::WORDS_MAX;
+use outrigger_layout::schema::{Fingerprints, MethodNode};
 use outrigger_layout::{Code, Codec, Error};
 
 use crate::agreement::is_mismatch;
@@ -148,8 +149,8 @@ impl<'a, Q: Message, R: Message, E: Failure> TypedCall<'a, Q, R, E> {
     ///
     /// # Errors
     /// As [`Call::wait`](crate::Call::wait); the method's own error; and
-    /// VERSION_MISMATCH, with both sides' types and the first difference, if the
-    /// server's method has other messages.
+    /// VERSION_MISMATCH, with what differs in words, if the server's method has other
+    /// messages.
     pub fn wait(self) -> Result<Archive<R>, E::Caught> {
         let mut archive = ArchiveMemory::new();
         let outcome = self.run(&mut archive);
@@ -200,10 +201,11 @@ impl<'a, Q: Message, R: Message, E: Failure> TypedCall<'a, Q, R, E> {
                 }
                 Ok(())
             }
-            Err(error) => Err(match self.canonical_of(&error) {
-                Some(theirs) => self.explain(&error, &theirs),
-                None => error,
-            }),
+            Err(error) if is_other(&error) => {
+                let told = self.ask(&self.own_schema()).wait().ok();
+                Err(explained(error, told))
+            }
+            Err(error) => Err(error),
         }
     }
 
@@ -251,43 +253,40 @@ impl<'a, Q: Message, R: Message, E: Failure> TypedCall<'a, Q, R, E> {
         outcome
     }
 
-    /// The server's description of the method, if the failure is about it.
-    fn canonical_of(&self, error: &Error) -> Option<String> {
-        if error.code() != Code::VERSION_MISMATCH {
-            return None;
-        }
-        let mut call = self.client.call(SCHEMA, self.method.name());
-        if let Some(deadline) = self.deadline {
-            call = call.deadline(deadline);
-        }
-        let reply = call.wait().ok()?;
-        String::from_utf8(reply.into_value()?).ok()
+    /// What the server's `outrigger.schema` is asked: the name, and our canonical text.
+    fn own_schema(&self) -> String {
+        let canonical = (self.method.node)().canonical();
+        format!("{}\n{canonical}", self.method.name())
     }
 
-    /// Completes the server's refusal by what this side knows.
-    fn explain(&self, error: &Error, theirs: &str) -> Error {
-        let node = (self.method.node)();
-        let ours = node.canonical();
-        let Some(difference) = first_difference(&ours, theirs) else {
-            return error.clone();
-        };
-        let within = match difference.within {
-            "" => String::new(),
-            line => format!(" in {line:?}"),
-        };
-        let text = format!(
-            "{}; client: {}; server: {}; first difference{within}: client {:?}, server {:?}",
-            error.message(),
-            signature(&ours),
-            signature(theirs),
-            difference.ours,
-            difference.theirs,
-        );
-        Error::new(error.code(), text)
+    /// Asks the server in which words its messages differ from ours.
+    fn ask<'c>(&self, schema: &'c str) -> Call<'c>
+    where
+        'a: 'c,
+    {
+        let call = self.client.call(SCHEMA, schema);
+        match self.deadline {
+            Some(deadline) => call.deadline(deadline),
+            None => call,
+        }
     }
 }
 
-/// The server's method that describes another method's messages.
+fn is_other(error: &Error) -> bool {
+    error.code() == Code::VERSION_MISMATCH
+}
+
+/// Completes the server's refusal by the words it has for the difference, if it has any.
+fn explained(refusal: Error, told: Option<Reply>) -> Error {
+    let told = told.and_then(|reply| reply.into_value());
+    let told = told.filter(|told| (1..=WORDS_MAX).contains(&told.len()));
+    match told.and_then(|told| String::from_utf8(told).ok()) {
+        Some(told) => Error::new(refusal.code(), format!("{}; {told}", refusal.message())),
+        None => refusal,
+    }
+}
+
+/// The server's method that compares another method's messages with a client's.
 const SCHEMA: &str = "outrigger.schema";
 
 fn encode(request: &impl Message, scratch: &mut Vec<u8>) -> Result<(), Error> {
@@ -333,35 +332,14 @@ impl<'a, Q: Message, R: Message, E: Failure> IntoFuture for TypedCall<'a, Q, R, 
                     archive.extend_from_slice(reply.bytes());
                     Archive::new(archive).map_err(E::receive)
                 }
-                Err(error) if error.code() == Code::VERSION_MISMATCH => {
-                    let mut call = client.call(SCHEMA, method.name());
-                    if let Some(deadline) = deadline {
-                        call = call.deadline(deadline);
-                    }
-                    let theirs = call.await.ok().and_then(|reply| reply.into_value());
-                    let theirs = theirs.and_then(|text| String::from_utf8(text).ok());
-                    let explained = theirs.map(|theirs| this.explain(&error, &theirs));
-                    Err(E::receive(explained.unwrap_or(error)))
+                Err(error) if is_other(&error) => {
+                    let told = this.ask(&this.own_schema()).await.ok();
+                    Err(E::receive(explained(error, told)))
                 }
                 Err(error) => Err(E::receive(error)),
             }
         })
     }
-}
-
-/// The names of request, reply and error in a canonical text.
-fn signature(canonical: &str) -> String {
-    let of = |role: &str| {
-        let line = canonical.lines().find(|line| line.starts_with(role));
-        line.and_then(|line| line.splitn(3, ' ').nth(2))
-    };
-    let error = of("error").map(|error| format!(" or {error}"));
-    format!(
-        "{} -> {}{}",
-        of("request").unwrap_or("?"),
-        of("reply").unwrap_or("?"),
-        error.unwrap_or_default()
-    )
 }
 
 impl<Q, R, E> fmt::Debug for TypedCall<'_, Q, R, E> {

@@ -3,6 +3,7 @@
 
 use std::sync::{Arc, Weak};
 
+use outrigger_layout::schema::mismatch::{TEXT_MAX, mismatch};
 use outrigger_layout::{Code, Codec, Error};
 
 use crate::context::Context;
@@ -92,7 +93,8 @@ impl Handler for Methods {
 }
 
 /// Without a request: the schema of all typed methods as JSON. With the name of a
-/// typed method: the canonical text of its messages, which its fingerprint is of.
+/// typed method: the canonical text of its messages, which its fingerprint is of. With
+/// the name, a new line and a client's canonical text: what differs, in words.
 struct Schema {
     registered: Weak<Registry>,
 }
@@ -111,11 +113,25 @@ impl Handler for Schema {
             let written = serde_json::to_writer(&mut *reply, &registry.schema());
             return written.map_err(|error| reply.explain(&error));
         }
-        let name = core::str::from_utf8(request.bytes());
-        let name = name.map_err(|_| Error::invalid_utf8("method name"))?;
+        let text = core::str::from_utf8(request.bytes());
+        let text = text.map_err(|_| Error::invalid_utf8("method name"))?;
+        let (name, theirs) = match text.split_once('\n') {
+            Some((name, theirs)) => (name, Some(theirs)),
+            None => (text, None),
+        };
+        if let Some(theirs) = theirs.filter(|theirs| theirs.len() > TEXT_MAX) {
+            let seen = theirs.len();
+            return Err(Error::invalid_argument(format!(
+                "schema of {seen} bytes (maximum {TEXT_MAX})"
+            )));
+        }
         let handler = registry.find(name);
         match handler.and_then(|handler| handler.method()) {
-            Some(method) => reply.give(method.canonical().into_bytes()),
+            Some(method) => {
+                let own = method.canonical();
+                let told = theirs.map(|theirs| mismatch(theirs, &own));
+                reply.give(told.unwrap_or(own).into_bytes())
+            }
             None => Err(Error::not_found(name)),
         }
     }

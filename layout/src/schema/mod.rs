@@ -14,6 +14,7 @@ pub mod collect;
 mod depth;
 pub mod diff;
 pub mod document;
+pub mod mismatch;
 pub mod node;
 mod variant;
 pub mod version;
