@@ -55,7 +55,7 @@
 // views. After the check an accessor cannot fail, and so it returns no error, which
 // would have to be looked at in every line. Should the bytes change all the same, it
 // never reads outside of them; it can return wrong values, and it can panic, as a slice
-// does. Recover makes an error of that panic.
+// does; so does a view after Release (ErrEmptyView). Recover makes an error of that panic.
 //
 // Who has measured that the bounds checks matter can have views without them, by
 // outrigger gen go --unchecked-views: they are made of UncheckedRef, and of bytes that

@@ -85,14 +85,25 @@ func ExampleRecover() {
 	// Output: true
 }
 
-func ExampleBoundsError() {
+func ExampleErrEmptyView() {
 	read := func() (err error) {
 		defer rkyv.Recover(&err)
-		rkyv.NewRef(nil, 0).U8(3)
+		var none rkyv.Ref // that of a view after Release
+		none.U8(3)
 		return nil
 	}
 	fmt.Println(read())
-	// Output: view of bytes that are no valid archive: index out of range [3] with length 0
+	// Output: rkyv: read of an empty view: released, or the reply of a failed call
+}
+
+func ExampleBoundsError() {
+	read := func() (err error) {
+		defer rkyv.Recover(&err)
+		rkyv.NewRef([]byte{1}, 0).U8(3)
+		return nil
+	}
+	fmt.Println(read())
+	// Output: view of bytes that are no valid archive: read outside of its 1 bytes
 }
 
 func ExampleUncheckedRef() {

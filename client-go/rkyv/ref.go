@@ -34,21 +34,39 @@ func (r Ref) At(offset int) Ref {
 }
 
 // U8 reads a u8.
-func (r Ref) U8(offset int) uint8 { return r.archive[int(r.position)+offset] }
+func (r Ref) U8(offset int) uint8 {
+	at := int(r.position) + offset
+	if uint(at) >= uint(len(r.archive)) {
+		panic(outsideError(len(r.archive)))
+	}
+	return r.archive[at]
+}
 
 // U16 reads a u16.
 func (r Ref) U16(offset int) uint16 {
-	return binary.LittleEndian.Uint16(r.archive[int(r.position)+offset:])
+	at := int(r.position) + offset
+	if uint(at) >= uint(len(r.archive)) {
+		panic(outsideError(len(r.archive)))
+	}
+	return binary.LittleEndian.Uint16(r.archive[at:])
 }
 
 // U32 reads a u32.
 func (r Ref) U32(offset int) uint32 {
-	return binary.LittleEndian.Uint32(r.archive[int(r.position)+offset:])
+	at := int(r.position) + offset
+	if uint(at) >= uint(len(r.archive)) {
+		panic(outsideError(len(r.archive)))
+	}
+	return binary.LittleEndian.Uint32(r.archive[at:])
 }
 
 // U64 reads a u64.
 func (r Ref) U64(offset int) uint64 {
-	return binary.LittleEndian.Uint64(r.archive[int(r.position)+offset:])
+	at := int(r.position) + offset
+	if uint(at) >= uint(len(r.archive)) {
+		panic(outsideError(len(r.archive)))
+	}
+	return binary.LittleEndian.Uint64(r.archive[at:])
 }
 
 // I8 reads an i8.
@@ -99,13 +117,23 @@ func (r Ref) Box(offset int) Ref {
 
 // Vec returns the position of a Vec's first element, and how many there are.
 func (r Ref) Vec(offset int) (first Ref, count int) {
-	return r.Box(offset), int(r.U32(offset + 4))
+	if r.depth >= DepthMax {
+		panic(errTooDeep)
+	}
+	both := r.U64(offset)
+	r.position += uint32(offset) + uint32(both)
+	r.depth++
+	return r, int(both >> 32)
 }
 
 // bytes returns so many bytes at the position.
 func (r Ref) bytes(length int) []byte {
 	start := int(r.position)
-	return r.archive[start : start+length : start+length]
+	end := start + length
+	if uint(end) > uint(len(r.archive)) {
+		panic(outsideError(len(r.archive)))
+	}
+	return r.archive[start:end:end]
 }
 
 // CopyString returns the string at a position, copied; for lists.

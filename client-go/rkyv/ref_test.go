@@ -2,6 +2,7 @@ package rkyv
 
 import (
 	"bytes"
+	"errors"
 	"testing"
 )
 
@@ -23,6 +24,44 @@ func TestWhatLiesBehindAnArchiveIsOutOfReach(t *testing.T) {
 				}
 			}()
 			read(NewRef(buffer[:8], 0))
+		}()
+	}
+}
+
+func TestEveryReadOfAnEmptyViewSaysSo(t *testing.T) {
+	for name, read := range map[string]func(r Ref){
+		"U8":         func(r Ref) { r.U8(0) },
+		"U16":        func(r Ref) { r.U16(2) },
+		"I32":        func(r Ref) { r.I32(0) },
+		"U64":        func(r Ref) { r.U64(8) },
+		"U128":       func(r Ref) { r.U128(16) },
+		"Bool":       func(r Ref) { r.Bool(1) },
+		"F64":        func(r Ref) { r.F64(0) },
+		"Duration":   func(r Ref) { r.Duration(0) },
+		"String":     func(r Ref) { _ = r.String(0) },
+		"StringView": func(r Ref) { _ = r.StringView(8) },
+		"BoxStr":     func(r Ref) { _ = r.BoxStr(0) },
+		"Box":        func(r Ref) { r.Box(4) },
+		"Vec":        func(r Ref) { r.Vec(0) },
+		"SliceView":  func(r Ref) { SliceView[uint32](r, 0) },
+		"ArrayView":  func(r Ref) { ArrayView[uint32](r, 0, 3) },
+	} {
+		err := func() (err error) {
+			defer Recover(&err)
+			read(Ref{})
+			return nil
+		}()
+		if err != ErrEmptyView {
+			t.Errorf("%s: %v", name, err)
+		}
+		func() {
+			defer func() {
+				cause, ok := recover().(error)
+				if !ok || cause.Error() != ErrEmptyView.Error() || !errors.Is(cause, ErrEmptyView) {
+					t.Errorf("%s: panic %v", name, cause)
+				}
+			}()
+			read(Ref{})
 		}()
 	}
 }

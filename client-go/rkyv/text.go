@@ -52,6 +52,9 @@ func isShortASCII(text []byte) bool {
 
 // textBytes returns the bytes of the string at a position.
 func textBytes(archive []byte, at int) []byte {
+	if uint(at) >= uint(len(archive)) {
+		panic(outsideError(len(archive)))
+	}
 	word := binary.LittleEndian.Uint64(archive[at:])
 	if isInline(word) {
 		return inlineText(archive, at)

@@ -115,8 +115,10 @@ var errOutside = errors.New("a view looked outside of its archive")
 
 // judgePanic says what is wrong about a panic, nil if nothing is.
 func judgePanic(cause any) error {
-	if _, ok := cause.(*rkyv.BoundsError); ok {
-		return nil
+	if err, ok := cause.(error); ok {
+		if errors.Is(err, rkyv.ErrInvalid) || errors.Is(err, rkyv.ErrEmptyView) {
+			return nil
+		}
 	}
 	fault, ok := cause.(runtime.Error)
 	if !ok {
