@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"os"
 	"strings"
@@ -19,6 +20,10 @@ type Error struct {
 	Code Code
 	// Message is for people: valid UTF-8, never empty in a returned error.
 	Message string
+	// Method is the whole name of the typed method that was called, such as
+	// "store.put"; empty for other calls, and for what is no call. The text of Error
+	// leaves it out, LogValue shows it.
+	Method string
 
 	detail []byte
 }
@@ -34,6 +39,15 @@ func (e *Error) Error() string {
 		return "outrigger: " + e.Code.String()
 	}
 	return "outrigger: " + e.Code.String() + ": " + e.Message
+}
+
+// LogValue shows log/slog the method beside the text, if there is one:
+// err.method=store.put err.text="outrigger: not_found: not found: nope".
+func (e *Error) LogValue() slog.Value {
+	if e.Method == "" {
+		return slog.StringValue(e.Error())
+	}
+	return slog.GroupValue(slog.String("method", e.Method), slog.String("text", e.Error()))
 }
 
 // Is matches an *Error of the same code, if it has no message or the same one,
@@ -89,6 +103,18 @@ var (
 	errTimedOut  = failure(CodeTimeout)
 	errCancelled = failure(CodeCancelled)
 )
+
+// ofMethod returns err with the method's name, if it is an *Error without one. It
+// copies: the same error may be that of other calls.
+func ofMethod(method *Method, err error) error {
+	seen, ok := err.(*Error)
+	if !ok || seen.Method != "" {
+		return err
+	}
+	named := *seen
+	named.Method = method.Name
+	return &named
+}
 
 // failure returns an error with the code's sentence, filled with details.
 func failure(code Code, details ...any) *Error {

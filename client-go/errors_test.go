@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"os"
+	"strings"
 	"testing"
 
 	"github.com/outrigger-ipc/outrigger/client-go/internal/abi"
@@ -58,6 +60,32 @@ func TestErrorTextNamesTheCode(t *testing.T) {
 		if err.Error() != want {
 			t.Errorf("%q, want %q", err, want)
 		}
+	}
+}
+
+func TestErrorsOfATypedCallNameItsMethodInTheLog(t *testing.T) {
+	method := Method{Name: "store.put"}
+	for _, err := range []error{errTimedOut, received(21, []byte("the key is empty"))} {
+		var named *Error
+		if !errors.As(ofMethod(&method, err), &named) || named.Method != "store.put" ||
+			!errors.Is(named, err) || named.Error() != err.Error() {
+			t.Errorf("%+v of %v", named, err)
+		}
+		var log strings.Builder
+		slog.New(slog.NewTextHandler(&log, nil)).Error("failed", "err", named)
+		want := fmt.Sprintf("err.method=store.put err.text=%q\n", err)
+		if !strings.HasSuffix(log.String(), want) {
+			t.Errorf("log %s, want %s", log.String(), want)
+		}
+	}
+	if errTimedOut.Method != "" {
+		t.Error("an error that calls share was changed")
+	}
+	if ofMethod(&method, ErrClosed) != ErrClosed {
+		t.Error("what is no *Error was changed")
+	}
+	if text := errTimedOut.LogValue().String(); text != errTimedOut.Error() {
+		t.Error(text)
 	}
 }
 

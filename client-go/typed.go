@@ -53,7 +53,8 @@ func (f *Failure[T]) Unwrap() error { return f.Err }
 // and releases its archive.
 func InvalidReply(method *Method, archive Archive, cause error) error {
 	archive.Release()
-	return failure(CodeSerialization, fmt.Sprintf("reply of %s: %v", method.Name, cause))
+	err := failure(CodeSerialization, fmt.Sprintf("reply of %s: %v", method.Name, cause))
+	return ofMethod(method, err)
 }
 
 // Invoke calls a typed method; see Caller. It allocates nothing once the method
@@ -65,16 +66,19 @@ func InvalidReply(method *Method, archive Archive, cause error) error {
 // Errors: those of Call; ErrVersionMismatch if the server's method has other
 // messages, with what differs in words, such as "struct PutRequest: the server has
 // field ttl: u32, the client has not";
-// ErrInvalidArgument for a request that cannot be encoded.
+// ErrInvalidArgument for a request that cannot be encoded. An *Error names the method.
 func (c *Conn) Invoke(
 	ctx context.Context, method *Method, request rkyv.Encodable,
 ) (Archive, error) {
 	begin := c.methods.begin(method)
 	archive, err := c.invokeTyped(ctx, methodKey{method.Name, begin}, request)
 	if err != nil && isMismatch(err) {
-		return c.invokeOther(ctx, method, request, begin, err)
+		archive, err = c.invokeOther(ctx, method, request, begin, err)
 	}
-	return archive, err
+	if err != nil {
+		return Archive{}, ofMethod(method, err)
+	}
+	return archive, nil
 }
 
 func (c *Conn) invokeTyped(

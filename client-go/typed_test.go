@@ -72,6 +72,14 @@ func TestEveryMessageCrossesAndComesBackNF09(t *testing.T) {
 	}
 	created.Release()
 	created.Release()
+	read := func() (err error) {
+		defer rkyv.Recover(&err)
+		_ = created.Name()
+		return nil
+	}
+	if err := read(); err != rkyv.ErrEmptyView {
+		t.Errorf("a released view was read: %v", err)
+	}
 
 	echo := timers.EchoRequest{Message: "hello", DelayMs: 1}
 	echoed, err := client.Echo(ctx, &echo)
@@ -243,8 +251,10 @@ type 2 struct TimerCreated size 8 align 4
 	}
 	method = outrigger.Method{Name: "timers.vanish", Fingerprint: [16]byte{1}}
 	_, err = conn.Invoke(ctx, &method, &timers.TimerConfig{})
-	if err == nil || err.Error() != "outrigger: not_found: not found: timers.vanish" {
-		t.Errorf("error %v", err)
+	var named *outrigger.Error
+	if !errors.As(err, &named) || named.Method != "timers.vanish" ||
+		err.Error() != "outrigger: not_found: not found: timers.vanish" {
+		t.Errorf("error %#v", err)
 	}
 	method = outrigger.Method{Name: "test.checksum", Fingerprint: [16]byte{1}}
 	_, err = conn.Invoke(ctx, &method, &timers.TimerConfig{})
