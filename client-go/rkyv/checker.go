@@ -53,6 +53,25 @@ func (c *Checker) Root(archive []byte, size, align, depth int) (at int, ok bool)
 	return at, ok
 }
 
+// PlainRoot returns the position of a root without pointers in which every bit pattern
+// is a value: only its place can be wrong. It decides as Checker.Root does; why it is
+// false, PlainRootError says.
+func PlainRoot(archive []byte, size, align int) (at int, ok bool) {
+	at = len(archive) - size
+	return at, at >= 0 && at&(align-1) == 0 && len(archive) <= ArchiveMax
+}
+
+// PlainRootError returns what is wrong with an archive that PlainRoot refused.
+//
+// Errors: *InvalidError.
+//
+//go:noinline
+func PlainRootError(archive []byte, size, align int) error {
+	var c Checker
+	c.Root(archive, size, align, DepthMax)
+	return c.Err()
+}
+
 // Err returns what is wrong, nil if nothing is: an *InvalidError.
 func (c *Checker) Err() error { return c.err }
 

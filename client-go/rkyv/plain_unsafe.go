@@ -77,6 +77,10 @@ func Aligned(archive []byte) []byte {
 	if uintptr(unsafe.Pointer(unsafe.SliceData(archive)))%alignMax == 0 {
 		return archive
 	}
+	return alignedCopy(archive) // apart, so that the rest is inlined
+}
+
+func alignedCopy(archive []byte) []byte {
 	return append(alignedBytes(len(archive)), archive...)
 }
 

@@ -65,3 +65,24 @@ func TestEveryReadOfAnEmptyViewSaysSo(t *testing.T) {
 		}()
 	}
 }
+
+func TestAPlainRootIsWhatACheckerTakes(t *testing.T) {
+	memory := make([]byte, 64)
+	for length := range len(memory) {
+		for size := range 40 {
+			for _, align := range []int{1, 2, 4, 8, 16} {
+				var c Checker
+				archive := memory[:length]
+				want, wanted := c.Root(archive, size, align, 2)
+				at, ok := PlainRoot(archive, size, align)
+				if ok != wanted || ok && at != want {
+					t.Fatalf("%d, %d, %d: %d, %v", length, size, align, at, ok)
+				}
+				err := PlainRootError(archive, size, align)
+				if !ok && (err == nil || err.Error() != c.Err().Error()) {
+					t.Fatalf("error %v, want %v", err, c.Err())
+				}
+			}
+		}
+	}
+}

@@ -96,10 +96,9 @@ func (v *TickView) Release() {
 // Errors: *rkyv.InvalidError if the bytes are not the archive of a Tick.
 func ParseTick(archive []byte) (TickView, error) {
 	archive = rkyv.Aligned(archive)
-	var c rkyv.Checker
-	at, ok := c.Root(archive, 32, 8, 2)
+	at, ok := rkyv.PlainRoot(archive, 32, 8)
 	if !ok {
-		return TickView{}, c.Err()
+		return TickView{}, rkyv.PlainRootError(archive, 32, 8)
 	}
 	return TickView{ref: rkyv.NewRef(archive, at)}, nil
 }

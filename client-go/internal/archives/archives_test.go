@@ -396,6 +396,16 @@ func BenchmarkParse(b *testing.B) {
 	}
 }
 
+// BenchmarkParsePlain is of a message without pointers: a small reply.
+func BenchmarkParsePlain(b *testing.B) {
+	archive, _ := rkyv.Marshal(&Point{})
+	for b.Loop() {
+		if _, err := ParsePoint(archive); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
 func BenchmarkView(b *testing.B) {
 	for name, order := range orders() {
 		b.Run(name, func(b *testing.B) {

@@ -1844,10 +1844,9 @@ func (v PointView) Load() (x Point) {
 // Errors: *rkyv.InvalidError if the bytes are not the archive of a Point.
 func ParsePoint(archive []byte) (PointView, error) {
 	archive = rkyv.Aligned(archive)
-	var c rkyv.Checker
-	at, ok := c.Root(archive, 8, 4, 2)
+	at, ok := rkyv.PlainRoot(archive, 8, 4)
 	if !ok {
-		return PointView{}, c.Err()
+		return PointView{}, rkyv.PlainRootError(archive, 8, 4)
 	}
 	return PointView{ref: rkyv.NewRef(archive, at)}, nil
 }
@@ -1977,10 +1976,9 @@ func (v PairView) Load() (x Pair) {
 // Errors: *rkyv.InvalidError if the bytes are not the archive of a Pair.
 func ParsePair(archive []byte) (PairView, error) {
 	archive = rkyv.Aligned(archive)
-	var c rkyv.Checker
-	at, ok := c.Root(archive, 16, 8, 2)
+	at, ok := rkyv.PlainRoot(archive, 16, 8)
 	if !ok {
-		return PairView{}, c.Err()
+		return PairView{}, rkyv.PlainRootError(archive, 16, 8)
 	}
 	return PairView{ref: rkyv.NewRef(archive, at)}, nil
 }
@@ -3442,10 +3440,9 @@ func (v *EmptyView) Release() {
 // Errors: *rkyv.InvalidError if the bytes are not the archive of a Empty.
 func ParseEmpty(archive []byte) (EmptyView, error) {
 	archive = rkyv.Aligned(archive)
-	var c rkyv.Checker
-	at, ok := c.Root(archive, 0, 1, 2)
+	at, ok := rkyv.PlainRoot(archive, 0, 1)
 	if !ok {
-		return EmptyView{}, c.Err()
+		return EmptyView{}, rkyv.PlainRootError(archive, 0, 1)
 	}
 	return EmptyView{ref: rkyv.NewRef(archive, at)}, nil
 }
@@ -5368,10 +5365,9 @@ func (v MetersView) Load() (x Meters) {
 // Errors: *rkyv.InvalidError if the bytes are not the archive of a Meters.
 func ParseMeters(archive []byte) (MetersView, error) {
 	archive = rkyv.Aligned(archive)
-	var c rkyv.Checker
-	at, ok := c.Root(archive, 8, 8, 2)
+	at, ok := rkyv.PlainRoot(archive, 8, 8)
 	if !ok {
-		return MetersView{}, c.Err()
+		return MetersView{}, rkyv.PlainRootError(archive, 8, 8)
 	}
 	return MetersView{ref: rkyv.NewRef(archive, at)}, nil
 }
@@ -5454,10 +5450,9 @@ func (v FixtureClientView) Load() (x FixtureClient) {
 // Errors: *rkyv.InvalidError if the bytes are not the archive of a FixtureClient.
 func ParseFixtureClient(archive []byte) (FixtureClientView, error) {
 	archive = rkyv.Aligned(archive)
-	var c rkyv.Checker
-	at, ok := c.Root(archive, 8, 8, 2)
+	at, ok := rkyv.PlainRoot(archive, 8, 8)
 	if !ok {
-		return FixtureClientView{}, c.Err()
+		return FixtureClientView{}, rkyv.PlainRootError(archive, 8, 8)
 	}
 	return FixtureClientView{ref: rkyv.NewRef(archive, at)}, nil
 }
@@ -5539,10 +5534,9 @@ func (v FixturePointViewView) Load() (x FixturePointView) {
 // Errors: *rkyv.InvalidError if the bytes are not the archive of a FixturePointView.
 func ParseFixturePointView(archive []byte) (FixturePointViewView, error) {
 	archive = rkyv.Aligned(archive)
-	var c rkyv.Checker
-	at, ok := c.Root(archive, 8, 4, 2)
+	at, ok := rkyv.PlainRoot(archive, 8, 4)
 	if !ok {
-		return FixturePointViewView{}, c.Err()
+		return FixturePointViewView{}, rkyv.PlainRootError(archive, 8, 4)
 	}
 	return FixturePointViewView{ref: rkyv.NewRef(archive, at)}, nil
 }
@@ -12024,10 +12018,9 @@ func (v *UnitView) Release() {
 // Errors: *rkyv.InvalidError if the bytes are not the archive of a Unit.
 func ParseUnit(archive []byte) (UnitView, error) {
 	archive = rkyv.Aligned(archive)
-	var c rkyv.Checker
-	at, ok := c.Root(archive, 0, 1, 2)
+	at, ok := rkyv.PlainRoot(archive, 0, 1)
 	if !ok {
-		return UnitView{}, c.Err()
+		return UnitView{}, rkyv.PlainRootError(archive, 0, 1)
 	}
 	return UnitView{ref: rkyv.NewRef(archive, at)}, nil
 }

@@ -69,7 +69,7 @@ type 12 box_str size 8 align 4
 
 // Type calls dictionary.type.
 //
-// The reply must be released.
+// Release the reply when it is read; one that is not is left to the garbage collector.
 func (c *Client) Type(ctx context.Context, request *Words) (WordsView, error) {
 	archive, err := c.caller.Invoke(ctx, &methodType, request)
 	if err != nil {
@@ -129,7 +129,7 @@ type 12 box_str size 8 align 4
 
 // Err calls dictionary.err.
 //
-// The reply must be released.
+// Release the reply when it is read; one that is not is left to the garbage collector.
 func (c *Client) Err(ctx context.Context, request *Words) (WordsView, error) {
 	archive, err := c.caller.Invoke(ctx, &methodErr, request)
 	if err != nil {
@@ -189,7 +189,7 @@ type 12 box_str size 8 align 4
 
 // Ctx calls dictionary.ctx.
 //
-// The reply must be released.
+// Release the reply when it is read; one that is not is left to the garbage collector.
 func (c *Client) Ctx(ctx context.Context, request *Words) (WordsView, error) {
 	archive, err := c.caller.Invoke(ctx, &methodCtx, request)
 	if err != nil {
@@ -249,7 +249,7 @@ type 12 box_str size 8 align 4
 
 // Len calls dictionary.len.
 //
-// The reply must be released.
+// Release the reply when it is read; one that is not is left to the garbage collector.
 func (c *Client) Len(ctx context.Context, request *Words) (WordsView, error) {
 	archive, err := c.caller.Invoke(ctx, &methodLen, request)
 	if err != nil {
@@ -309,7 +309,7 @@ type 12 box_str size 8 align 4
 
 // ID calls dictionary.id.
 //
-// The reply must be released.
+// Release the reply when it is read; one that is not is left to the garbage collector.
 func (c *Client) ID(ctx context.Context, request *Words) (WordsView, error) {
 	archive, err := c.caller.Invoke(ctx, &methodID, request)
 	if err != nil {
@@ -369,7 +369,7 @@ type 12 box_str size 8 align 4
 
 // Bytes calls dictionary.bytes.
 //
-// The reply must be released.
+// Release the reply when it is read; one that is not is left to the garbage collector.
 func (c *Client) Bytes(ctx context.Context, request *Words) (WordsView, error) {
 	archive, err := c.caller.Invoke(ctx, &methodBytes, request)
 	if err != nil {
@@ -429,7 +429,7 @@ type 12 box_str size 8 align 4
 
 // String calls dictionary.string.
 //
-// The reply must be released.
+// Release the reply when it is read; one that is not is left to the garbage collector.
 func (c *Client) String(ctx context.Context, request *Words) (WordsView, error) {
 	archive, err := c.caller.Invoke(ctx, &methodString, request)
 	if err != nil {
@@ -489,7 +489,7 @@ type 12 box_str size 8 align 4
 
 // Error calls dictionary.error.
 //
-// The reply must be released.
+// Release the reply when it is read; one that is not is left to the garbage collector.
 func (c *Client) Error(ctx context.Context, request *Words) (WordsView, error) {
 	archive, err := c.caller.Invoke(ctx, &methodError, request)
 	if err != nil {
@@ -549,7 +549,7 @@ type 12 box_str size 8 align 4
 
 // Load calls dictionary.load.
 //
-// The reply must be released.
+// Release the reply when it is read; one that is not is left to the garbage collector.
 func (c *Client) Load(ctx context.Context, request *Words) (WordsView, error) {
 	archive, err := c.caller.Invoke(ctx, &methodLoad, request)
 	if err != nil {
@@ -609,7 +609,7 @@ type 12 box_str size 8 align 4
 
 // Release calls dictionary.release.
 //
-// The reply must be released.
+// Release the reply when it is read; one that is not is left to the garbage collector.
 func (c *Client) Release(ctx context.Context, request *Words) (WordsView, error) {
 	archive, err := c.caller.Invoke(ctx, &methodRelease, request)
 	if err != nil {
@@ -669,7 +669,7 @@ type 12 box_str size 8 align 4
 
 // UserID calls dictionary.user_id.
 //
-// The reply must be released.
+// Release the reply when it is read; one that is not is left to the garbage collector.
 func (c *Client) UserID(ctx context.Context, request *Words) (WordsView, error) {
 	archive, err := c.caller.Invoke(ctx, &methodUserID, request)
 	if err != nil {
@@ -729,7 +729,7 @@ type 12 box_str size 8 align 4
 
 // Invoke calls dictionary.invoke.
 //
-// The reply must be released.
+// Release the reply when it is read; one that is not is left to the garbage collector.
 func (c *Client) Invoke(ctx context.Context, request *Words) (WordsView, error) {
 	archive, err := c.caller.Invoke(ctx, &methodInvoke, request)
 	if err != nil {
@@ -789,7 +789,7 @@ type 12 box_str size 8 align 4
 
 // Callback calls dictionary.callback.
 //
-// The reply must be released.
+// Release the reply when it is read; one that is not is left to the garbage collector.
 func (c *Client) Callback(ctx context.Context, request *Words) (WordsView, error) {
 	archive, err := c.caller.Invoke(ctx, &methodCallback, request)
 	if err != nil {
@@ -849,7 +849,7 @@ type 12 box_str size 8 align 4
 
 // Data calls dictionary.data.
 //
-// The reply must be released.
+// Release the reply when it is read; one that is not is left to the garbage collector.
 func (c *Client) Data(ctx context.Context, request *Words) (WordsView, error) {
 	archive, err := c.caller.Invoke(ctx, &methodData, request)
 	if err != nil {

@@ -1633,10 +1633,9 @@ func (v *NumbersView) Release() {
 // Errors: *rkyv.InvalidError if the bytes are not the archive of a Numbers.
 func ParseNumbers(archive []byte) (NumbersView, error) {
 	archive = rkyv.Aligned(archive)
-	var c rkyv.Checker
-	at, ok := c.Root(archive, 48, 8, 2)
+	at, ok := rkyv.PlainRoot(archive, 48, 8)
 	if !ok {
-		return NumbersView{}, c.Err()
+		return NumbersView{}, rkyv.PlainRootError(archive, 48, 8)
 	}
 	return NumbersView{ref: rkyv.NewRef(archive, at)}, nil
 }
@@ -4048,10 +4047,9 @@ func (v FryingPanView) Load() (x FryingPan) {
 // Errors: *rkyv.InvalidError if the bytes are not the archive of a FryingPan.
 func ParseFryingPan(archive []byte) (FryingPanView, error) {
 	archive = rkyv.Aligned(archive)
-	var c rkyv.Checker
-	at, ok := c.Root(archive, 1, 1, 2)
+	at, ok := rkyv.PlainRoot(archive, 1, 1)
 	if !ok {
-		return FryingPanView{}, c.Err()
+		return FryingPanView{}, rkyv.PlainRootError(archive, 1, 1)
 	}
 	return FryingPanView{ref: rkyv.NewRef(archive, at)}, nil
 }
@@ -4118,10 +4116,9 @@ func (v NothingView) Load() (x Nothing) {
 // Errors: *rkyv.InvalidError if the bytes are not the archive of a Nothing.
 func ParseNothing(archive []byte) (NothingView, error) {
 	archive = rkyv.Aligned(archive)
-	var c rkyv.Checker
-	at, ok := c.Root(archive, 0, 1, 2)
+	at, ok := rkyv.PlainRoot(archive, 0, 1)
 	if !ok {
-		return NothingView{}, c.Err()
+		return NothingView{}, rkyv.PlainRootError(archive, 0, 1)
 	}
 	return NothingView{ref: rkyv.NewRef(archive, at)}, nil
 }

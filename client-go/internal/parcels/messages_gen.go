@@ -1446,10 +1446,9 @@ func (v RefusedView) Load() (x Refused) {
 // Errors: *rkyv.InvalidError if the bytes are not the archive of a Refused.
 func ParseRefused(archive []byte) (RefusedView, error) {
 	archive = rkyv.Aligned(archive)
-	var c rkyv.Checker
-	at, ok := c.Root(archive, 16, 8, 2)
+	at, ok := rkyv.PlainRoot(archive, 16, 8)
 	if !ok {
-		return RefusedView{}, c.Err()
+		return RefusedView{}, rkyv.PlainRootError(archive, 16, 8)
 	}
 	return RefusedView{ref: rkyv.NewRef(archive, at)}, nil
 }

@@ -1480,10 +1480,9 @@ func (v *ScheduledView) Release() {
 // Errors: *rkyv.InvalidError if the bytes are not the archive of a Scheduled.
 func ParseScheduled(archive []byte) (ScheduledView, error) {
 	archive = rkyv.Aligned(archive)
-	var c rkyv.Checker
-	at, ok := c.Root(archive, 8, 8, 2)
+	at, ok := rkyv.PlainRoot(archive, 8, 8)
 	if !ok {
-		return ScheduledView{}, c.Err()
+		return ScheduledView{}, rkyv.PlainRootError(archive, 8, 8)
 	}
 	return ScheduledView{ref: rkyv.NewRef(archive, at)}, nil
 }

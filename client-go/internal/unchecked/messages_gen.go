@@ -709,10 +709,9 @@ func (v PointView) Load() (x Point) {
 // Errors: *rkyv.InvalidError if the bytes are not the archive of a Point.
 func ParsePoint(archive []byte) (PointView, error) {
 	archive = rkyv.Aligned(archive)
-	var c rkyv.Checker
-	at, ok := c.Root(archive, 8, 4, 2)
+	at, ok := rkyv.PlainRoot(archive, 8, 4)
 	if !ok {
-		return PointView{}, c.Err()
+		return PointView{}, rkyv.PlainRootError(archive, 8, 4)
 	}
 	return PointView{ref: rkyv.NewUncheckedRef(archive, at)}, nil
 }
@@ -1691,10 +1690,9 @@ func (v EmptyView) Load() (x Empty) {
 // Errors: *rkyv.InvalidError if the bytes are not the archive of a Empty.
 func ParseEmpty(archive []byte) (EmptyView, error) {
 	archive = rkyv.Aligned(archive)
-	var c rkyv.Checker
-	at, ok := c.Root(archive, 0, 1, 2)
+	at, ok := rkyv.PlainRoot(archive, 0, 1)
 	if !ok {
-		return EmptyView{}, c.Err()
+		return EmptyView{}, rkyv.PlainRootError(archive, 0, 1)
 	}
 	return EmptyView{ref: rkyv.NewUncheckedRef(archive, at)}, nil
 }

@@ -301,7 +301,10 @@ fn outcome(
 fn notes(types: &Types<'_>, method: &Method, has_reply: bool) -> String {
     let mut notes = String::new();
     if has_reply && !types.is_unit_enum(method.reply) {
-        notes.push_str("// The reply must be released.");
+        notes.push_str(
+            "// Release the reply when it is read; one that is not is left to the garbage \
+             collector.",
+        );
     }
     if let Some(error) = method.error {
         if !notes.is_empty() {

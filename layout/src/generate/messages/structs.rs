@@ -239,10 +239,17 @@ pub(super) fn parse(functions: &Functions<'_>, number: u32, size: u32, align: u3
         "func Parse{name}(archive []byte) ({name}View, error) {{"
     );
     let (versions, root) = functions.types.root(number);
-    line!(
-        out,
-        "\tarchive = rkyv.Aligned(archive){versions}\n\tvar c rkyv.Checker"
-    );
+    line!(out, "\tarchive = rkyv.Aligned(archive){versions}");
+    if functions.types.is_plain_root(number) {
+        line!(
+            out,
+            "\tat, ok := rkyv.PlainRoot(archive, {size}, {align})\n\tif !ok {{\n\
+             \t\treturn {name}View{{}}, rkyv.PlainRootError(archive, {size}, {align})\n\t}}\n\
+             \treturn {name}View{{ref: rkyv.NewRef(archive, at)}}, nil\n}}"
+        );
+        return out;
+    }
+    line!(out, "\tvar c rkyv.Checker");
     let depth = functions.types.depth_limit(number);
     line!(
         out,

@@ -177,6 +177,13 @@ impl<'a> Types<'a> {
         }
     }
 
+    /// True for a message of which only the place in an archive can be wrong: it holds
+    /// no pointers, stands behind none, and each of its bit patterns is a value.
+    pub(super) fn is_plain_root(&self, number: u32) -> bool {
+        let boxed = !self.document.extents(self.get(number)).is_empty();
+        !boxed && !self.needs_check(number)
+    }
+
     /// True if a view may be had with or without a copy.
     pub(super) fn has_alias(&self, number: u32) -> bool {
         match &self.get(number).kind {

@@ -66,7 +66,7 @@ type 10 struct Refused extensible size 8 align 4
 
 // Keep calls diaries.keep.
 //
-// The reply must be released.
+// Release the reply when it is read; one that is not is left to the garbage collector.
 //
 // Errors: also *outrigger.Failure[Refused].
 func (c *Client) Keep(ctx context.Context, request *Entry) (ReceiptView, error) {

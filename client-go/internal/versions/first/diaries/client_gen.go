@@ -60,7 +60,7 @@ type 9 struct Refused extensible size 8 align 4
 
 // Writes down.
 //
-// The reply must be released.
+// Release the reply when it is read; one that is not is left to the garbage collector.
 //
 // Errors: also *outrigger.Failure[Refused].
 func (c *Client) Keep(ctx context.Context, request *Entry) (ReceiptView, error) {
@@ -125,7 +125,7 @@ type 9 struct Refused extensible size 8 align 4
 
 // Writes down elsewhere.
 //
-// The reply must be released.
+// Release the reply when it is read; one that is not is left to the garbage collector.
 //
 // Errors: also *outrigger.Failure[Refused].
 func (c *Client) Post(ctx context.Context, request *Entry) (ReceiptView, error) {

@@ -74,7 +74,7 @@ type 13 box_str size 8 align 4
 
 // Writes down.
 //
-// The reply must be released.
+// Release the reply when it is read; one that is not is left to the garbage collector.
 //
 // Errors: also *outrigger.Failure[Refused].
 func (c *Client) Keep(ctx context.Context, request *Entry) (ReceiptView, error) {
@@ -153,7 +153,7 @@ type 13 box_str size 8 align 4
 
 // Writes down elsewhere.
 //
-// The reply must be released.
+// Release the reply when it is read; one that is not is left to the garbage collector.
 //
 // Errors: also *outrigger.Failure[Refused].
 func (c *Client) Post(ctx context.Context, request *Entry) (ReceiptView, error) {
