@@ -105,7 +105,7 @@ type 11 enum StoreError size 24 align 8
 
 // Answers a query.
 //
-// The reply must be released.
+// Release the reply when it is read; one that is not is left to the garbage collector.
 //
 // Errors: also *outrigger.Failure[StoreError].
 func (c *Client) Query(ctx context.Context, request Query) (FoundView, error) {
@@ -158,7 +158,7 @@ type 2 u64 size 8 align 8
 
 // Counts the bytes of all values.
 //
-// The reply must be released.
+// Release the reply when it is read; one that is not is left to the garbage collector.
 func (c *Client) AddUp(ctx context.Context) (TotalView, error) {
 	archive, err := c.caller.Invoke(ctx, &methodAddUp, nil)
 	if err != nil {

@@ -1055,10 +1055,9 @@ func (v *TotalView) Release() {
 // Errors: *rkyv.InvalidError if the bytes are not the archive of a Total.
 func ParseTotal(archive []byte) (TotalView, error) {
 	archive = rkyv.Aligned(archive)
-	var c rkyv.Checker
-	at, ok := c.Root(archive, 8, 8, 2)
+	at, ok := rkyv.PlainRoot(archive, 8, 8)
 	if !ok {
-		return TotalView{}, c.Err()
+		return TotalView{}, rkyv.PlainRootError(archive, 8, 8)
 	}
 	return TotalView{ref: rkyv.NewRef(archive, at)}, nil
 }
@@ -1141,10 +1140,9 @@ func (v AfterView) Load() (x After) {
 // Errors: *rkyv.InvalidError if the bytes are not the archive of a After.
 func ParseAfter(archive []byte) (AfterView, error) {
 	archive = rkyv.Aligned(archive)
-	var c rkyv.Checker
-	at, ok := c.Root(archive, 8, 8, 2)
+	at, ok := rkyv.PlainRoot(archive, 8, 8)
 	if !ok {
-		return AfterView{}, c.Err()
+		return AfterView{}, rkyv.PlainRootError(archive, 8, 8)
 	}
 	return AfterView{ref: rkyv.NewRef(archive, at)}, nil
 }
