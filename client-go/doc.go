@@ -1,16 +1,51 @@
 // Package outrigger calls methods of a Rust process on the same machine through
 // shared memory: no cgo, no sockets on the way of a call.
 //
-//	conn, err := outrigger.Dial(ctx, "unix:///run/app/bridge.sock") // or Spawn
+//	conn, err := outrigger.Spawn(ctx, "../target/release/store", nil) // or Dial
+//	if err != nil {
+//		return err
+//	}
+//	defer conn.Close() // ends the sidecar
+//	client := store.NewClient(conn) // one conn serves any number of goroutines
+//	value, err := client.Get(ctx, &store.GetRequest{Key: "tea"})
+//	if err != nil {
+//		return err
+//	}
+//	fmt.Println(value.Text())
+//	value.Release() // gives the reply's memory to the next call
+//
+// Package store is generated: outrigger gen go writes one for each service of a
+// sidecar, with its messages as structs and views (package rkyv), and a Client that
+// calls through a *Conn. Methods without types take and return bytes, or JSON:
+//
 //	reply, err := conn.Call(ctx, "app.reverse", payload)
 //
-// That is a call of bytes. Typed methods are called through generated clients:
-// `outrigger gen go` writes a package for each service of a sidecar, with its
-// messages as structs and views (package rkyv), and a Client that calls through a
-// *Conn.
+// # Contexts
 //
-//	client := sigverify.NewClient(conn)
-//	reply, err := client.Verify(ctx, &sigverify.VerifyRequest{…})
+// The deadline of a call's context travels with it, and its end ends the call; a
+// context without a deadline sets none. That of Spawn and Dial bounds only the start.
+//
+// # Errors
+//
+// What the server answers is an *Error with a Code. The sentinels ErrNotFound,
+// ErrTimeout and so on match by code with errors.Is, and the codes match what
+// the standard library calls the same: TIMEOUT is context.DeadlineExceeded and
+// os.ErrDeadlineExceeded, CANCELLED is context.Canceled, PEER_GONE is
+// io.ErrUnexpectedEOF, NOT_IMPLEMENTED is errors.ErrUnsupported. After Close
+// every error is net.ErrClosed.
+//
+//	if errors.Is(err, outrigger.ErrNotFound) { … }
+//
+// An error that a method declares as a message of its own is a *Failure of it; errors
+// of typed calls have the method's name in Error.Method.
+//
+// # Platforms
+//
+// Sessions work on Linux, amd64 and arm64 (not yet run there); elsewhere Dial and
+// Spawn return an error that is errors.ErrUnsupported.
+package outrigger
+
+// How it works.
 //
 // A session consists of two segments of sealed memory, each written by one
 // process only, and of a control socket that stays open for its life:
@@ -30,7 +65,7 @@
 // see WithWait. At most one goroutine of the process spins at a time, and it
 // reads the replies of all others meanwhile.
 //
-// # Who may touch what
+// Who may touch what:
 //
 // Two rules cover all of the shared memory and the doorbells:
 //
@@ -39,16 +74,3 @@
 //     the token is taken for the last time.
 //   - Rings from the server are read under the token, rings to the server are
 //     written under the lock of the ring. The token is never held across a wait.
-//
-// # Errors
-//
-// What the server answers is an *Error with a Code. The sentinels ErrNotFound,
-// ErrTimeout and so on match by code with errors.Is, and the codes match what
-// the standard library calls the same: TIMEOUT is context.DeadlineExceeded and
-// os.ErrDeadlineExceeded, CANCELLED is context.Canceled, PEER_GONE is
-// io.ErrUnexpectedEOF, NOT_IMPLEMENTED is errors.ErrUnsupported. After Close
-// every error is net.ErrClosed.
-//
-// Sessions work on Linux, amd64 and arm64 (not yet run there); elsewhere Dial and
-// Spawn return an error that is errors.ErrUnsupported.
-package outrigger

@@ -1,8 +1,12 @@
 // Package rkyv writes, validates and reads archives of rkyv 0.8, the Rust library,
 // in its form little-endian, aligned, with 32-bit relative pointers.
 //
-// It is the ground that generated code stands on (outrigger gen go). A message is
-// encoded straight into memory that another process reads, and read in place.
+// Who calls methods through a generated client needs little of it: Option (Some, None),
+// Result, Duration, Uint128 and Int128, Entry with EntriesOf and MapOf for maps, and List
+// and Map, which views return; Marshal writes an archive by itself. All else is the ground
+// that generated code stands on (outrigger gen go).
+//
+// A message is encoded straight into memory that another process reads, and read in place.
 //
 //	position 0                                                            length
 //	+----------------+-----+----------------------+-----+---------------------+
