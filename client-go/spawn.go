@@ -4,7 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 
 	"github.com/outrigger-ipc/outrigger/client-go/internal/shm"
@@ -19,8 +23,13 @@ import (
 //
 // The program is any that serves by the command line of the Rust crate
 // (Server::builder()…cli()), or a script that ends in exec of one and passes its
-// arguments on. Args nil means "serve". A path without a slash is searched for in
-// PATH. The environment is this process's, without OUTRIGGER_SOCKET.
+// arguments on. Args nil means "serve"; others begin with that word as well, as in
+// []string{"serve", "--workers", "4"}. A path without a slash is searched for in PATH,
+// another that is relative is of the working directory. The environment is this
+// process's, without OUTRIGGER_SOCKET.
+//
+// What the sidecar writes goes to the logger; without WithLogger nobody sees it, but
+// for its last lines in the error of a Spawn that failed.
 //
 // The session is ready when Spawn returns. The context bounds that only; one
 // without a deadline has 10 seconds.
@@ -68,7 +77,7 @@ func spawn(ctx context.Context, path string, args []string, list []Option) (*Con
 	_ = theirs.Close() // only the child holds it now, so that its death is a hang-up
 	if err != nil {
 		_ = socket.Close()
-		return nil, err
+		return nil, &execError{path: path, cause: err}
 	}
 	c, err := child.connect(ctx, socket, o)
 	if err != nil {
@@ -135,6 +144,32 @@ func (e *spawnError) Error() string {
 }
 
 func (e *spawnError) Unwrap() error { return e.cause }
+
+// execError is why a program could not be started at all.
+type execError struct {
+	path  string
+	cause error
+}
+
+// Error leaves out the path, which spawnError says, but for where it was looked for.
+func (e *execError) Error() string {
+	text := e.cause.Error()
+	var failed *fs.PathError
+	var search *exec.Error
+	switch {
+	case errors.As(e.cause, &failed):
+		text = failed.Err.Error()
+	case errors.As(e.cause, &search):
+		text = search.Err.Error()
+	}
+	relative := strings.Contains(e.path, "/") && !filepath.IsAbs(e.path)
+	if folder, err := os.Getwd(); err == nil && relative && errors.Is(e.cause, fs.ErrNotExist) {
+		text += " (relative to the working directory, " + folder + ")"
+	}
+	return text
+}
+
+func (e *execError) Unwrap() error { return e.cause }
 
 // startError is why a child did not get ready.
 type startError struct {

@@ -270,11 +270,18 @@ func TestSpawnSaysWhyThereIsNoSidecar(t *testing.T) {
 	missing := filepath.Join(t.TempDir(), "missing")
 	_, err := Spawn(testContext(t), missing, nil)
 	if !errors.Is(err, fs.ErrNotExist) ||
-		!strings.HasPrefix(err.Error(), "outrigger: spawn "+missing) {
+		err.Error() != "outrigger: spawn "+missing+": no such file or directory" {
 		t.Errorf("missing: %v", err)
 	}
+	folder, _ := os.Getwd()
+	_, err = Spawn(testContext(t), "../missing", nil)
+	if !errors.Is(err, fs.ErrNotExist) || err.Error() != "outrigger: spawn ../missing: "+
+		"no such file or directory (relative to the working directory, "+folder+")" {
+		t.Errorf("relative: %v", err)
+	}
 	_, err = Spawn(testContext(t), "outrigger-no-such-program", nil)
-	if !errors.Is(err, exec.ErrNotFound) {
+	if !errors.Is(err, exec.ErrNotFound) || err.Error() != "outrigger: spawn "+
+		"outrigger-no-such-program: executable file not found in $PATH" {
 		t.Errorf("not in PATH: %v", err)
 	}
 	_, err = Spawn(testContext(t), "/bin/sh", []string{"-c", "echo ba; echo boom >&2; exit 3"})
