@@ -175,12 +175,7 @@ impl Intake {
         };
         self.refresh_method(header.method, services.registry)?;
         let method = &self.methods[header.method as usize - 1];
-        let admitted = if self.session.closing().is_closed() {
-            Err(Error::cancelled())
-        } else {
-            method.admit(header, &mut services.now)
-        };
-        if let Err(error) = admitted {
+        if let Err(error) = method.admit(header, &mut services.now) {
             return self.refuse_call(lane, header, &value, &error, position, services);
         }
         if method.placement() == Placement::Inline && !matches!(value, Value::Buffer { .. }) {
