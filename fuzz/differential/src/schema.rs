@@ -114,7 +114,7 @@ fn change_one(random: &mut Random, value: &mut Value) {
     match value {
         Value::Number(number) => {
             let old = number.as_u64().unwrap_or_default();
-            let near = (old + random.below(5) as u64).saturating_sub(2);
+            let near = old.saturating_add(random.below(5) as u64).saturating_sub(2);
             let far = *random.one_of(NUMBERS);
             *value = if random.once_in(2) { near } else { far }.into();
         }
@@ -132,7 +132,7 @@ fn change_one(random: &mut Random, value: &mut Value) {
                 _ => items.insert(to, items[at].clone()),
             }
         }
-        Value::Object(members) => {
+        Value::Object(members) if !members.is_empty() => {
             let keys = members.keys().cloned().collect::<Vec<_>>();
             if random.once_in(8) {
                 members.remove(random.one_of(&keys));
