@@ -26,6 +26,7 @@ mod sample;
 pub mod schema;
 pub mod source;
 mod stream;
+mod words;
 
 pub use kind::{Judged, Kind, archive_of, judge};
 pub use outrigger_derive::message;

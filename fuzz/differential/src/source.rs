@@ -7,6 +7,7 @@
 use std::fmt::Write;
 
 use crate::random::Random;
+use crate::words::{FIELD_NAMES, LEAVES, TYPE_NAMES, VARIANT_NAMES};
 
 /// Most types of a schema, beside those that it always has.
 const TYPES_MAX: usize = 9;
@@ -19,90 +20,6 @@ const NESTING_MAX: usize = 3;
 
 /// Most leaves that a type has in itself.
 const WEIGHT_MAX: usize = 60;
-
-const LEAVES: &[&str] = &[
-    "u8",
-    "u16",
-    "u32",
-    "u64",
-    "u128",
-    "i8",
-    "i16",
-    "i32",
-    "i64",
-    "i128",
-    "f32",
-    "f64",
-    "bool",
-    "char",
-    "String",
-    "String",
-    "String",
-    "core::time::Duration",
-    "Box<str>",
-];
-
-/// Names of types, some of which Go or the generated code has other uses for.
-const TYPE_NAMES: &[&str] = &[
-    "Plain",
-    "Client",
-    "Method",
-    "Encoder",
-    "Checker",
-    "Ref",
-    "PlainView",
-    "HttpUrl",
-    "Twin",
-    "Archive",
-    "Tag",
-    "Kind",
-    "Uint128",
-    "Tuple2",
-    "Duration",
-    "Error",
-    "Order",
-];
-
-/// Names of fields, likewise.
-const FIELD_NAMES: &[&str] = &[
-    "r#type",
-    "err",
-    "ctx",
-    "len",
-    "id",
-    "load",
-    "release",
-    "tag",
-    "string",
-    "bytes",
-    "name",
-    "name_view",
-    "e",
-    "x",
-    "at",
-    "w",
-    "r",
-    "v",
-    "http_url",
-    "peer_ids",
-    "encode_archive",
-    "value",
-    "ok",
-    "archive",
-    "mark",
-    "i",
-    "scope",
-    "option",
-    "c",
-    "request",
-    "reply",
-    "nil",
-    "append",
-];
-
-const VARIANT_NAMES: &[&str] = &[
-    "Nothing", "Some", "None", "Ok", "View", "Load", "Tag", "Circle", "Id", "Client", "Err",
-];
 
 /// The source of a seed's program, without the crate's attributes.
 ///
