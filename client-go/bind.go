@@ -22,7 +22,7 @@ import (
 // a lock.
 type methodTable struct {
 	known atomic.Pointer[map[methodKey]*method]
-	// agreed holds what to ask for in place of a newest fingerprint; see version.go.
+	// agreed holds what to ask for in place of a newest fingerprint; see agreement.go.
 	agreed atomic.Pointer[map[methodKey][16]byte]
 
 	mu sync.Mutex
