@@ -154,6 +154,12 @@ func (a *answer) length() int {
 	return a.to - a.from
 }
 
+// isPlain reports whether the answer is a value that lies in body, from its
+// beginning.
+func (a *answer) isPlain() bool {
+	return a.flags == 0 && Code(a.code) == CodeOK && a.ended == nil
+}
+
 // copyValue copies the value into a slice of its length.
 //
 // Errors: a violation, if the server dropped the extent under a lent buffer.

@@ -48,6 +48,21 @@ func newArchive(length int) Archive {
 	return Archive{memory: m, generation: m.generation.Load(), length: length}
 }
 
+// fetchSpare takes memory for a reply that fits in a slot, unless the record has some
+// left of a call that failed. It is done while the call is under way.
+func (r *record) fetchSpare() {
+	if r.spare == nil {
+		r.spare = archives.Get().(*archiveMemory)
+	}
+}
+
+// takeSpare returns the memory that fetchSpare took, for so many bytes of a slot.
+func (r *record) takeSpare(length int) Archive {
+	m := r.spare
+	r.spare = nil
+	return Archive{memory: m, generation: m.generation.Load(), length: length}
+}
+
 // Bytes returns the archive, or nil after Release. They are valid until Release
 // and must not be changed.
 func (a Archive) Bytes() []byte {

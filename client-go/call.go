@@ -2,7 +2,6 @@ package outrigger
 
 import (
 	"context"
-	"sync/atomic"
 
 	"github.com/outrigger-ipc/outrigger/client-go/internal/abi"
 	"github.com/outrigger-ipc/outrigger/client-go/rkyv"
@@ -56,26 +55,32 @@ func (c *Conn) invoke(
 		Kind: abi.KindCall, Method: r.last.id, Correlation: r.correlation,
 		Codec: codec, Deadline: c.clock.deadlineNs(ctx),
 	}
-	if err := c.exchange(ctx, r, &header, payload, nil); err != nil {
+	reading, err := c.exchange(ctx, r, &header, payload, nil)
+	if err != nil {
 		return nil, err
 	}
-	return c.collect(r, dst)
+	return c.collect(r, dst, reading)
 }
 
-// exchange sends the call and waits for its answer.
+// exchange sends the call and waits for its answer. If the caller has read it
+// itself it is still reading: it owes stopReading.
 //
 // Errors: why there is none; the record is not the caller's any more.
 func (c *Conn) exchange(
 	ctx context.Context, r *record, header *abi.SlotHeader, value []byte, message rkyv.Encodable,
-) error {
+) (reading bool, err error) {
 	if err := c.send(ctx, r, header, value, message); err != nil {
-		return err
+		return false, err
 	}
-	if c.wait(r, r.lane.replies, ctx.Done(), nil) == gaveUp {
+	if header.Codec == abi.CodecRkyv {
+		r.fetchSpare()
+	}
+	v := c.waitReading(r, r.lane.replies, ctx.Done(), nil)
+	if v == gaveUp {
 		c.cancel(r)
-		return c.abandon(r, expired(ctx.Err()))
+		return false, c.abandon(r, expired(ctx.Err()))
 	}
-	return nil
+	return v == readIt, nil
 }
 
 // send publishes the call, with its value in the slot or in a buffer.
@@ -122,7 +127,7 @@ func (c *Conn) abandon(r *record, err error) error {
 	c.unwatch()
 	// The answer, a reply or a grant, came after all, too late.
 	if r.answer.ended == nil {
-		if atomic.LoadUint64(&r.word)&awaitsGrant == 0 {
+		if r.word.Load()&awaitsGrant == 0 {
 			c.counters.lateReplies.Add(1)
 			c.token.Lock()
 			c.replies-- // its reader could not know
@@ -137,8 +142,17 @@ func (c *Conn) abandon(r *record, err error) error {
 }
 
 // collect copies the reply out of a settled record and gives the record back.
-func (c *Conn) collect(r *record, dst []byte) ([]byte, error) {
+func (c *Conn) collect(r *record, dst []byte, reading bool) ([]byte, error) {
 	a := &r.answer
+	if reading {
+		if a.isPlain() && dst != nil && a.to <= cap(dst) {
+			value := dst[:a.to]
+			copy(value, a.body[:a.to])
+			c.stopReadingAndRelease(r)
+			return value, nil
+		}
+		c.stopReading()
+	}
 	if err := a.ended; err != nil {
 		c.release(r)
 		return nil, err

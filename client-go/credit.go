@@ -2,24 +2,25 @@ package outrigger
 
 import (
 	"context"
-	"math/bits"
 	"math/rand/v2"
 	"sync/atomic"
+
+	"github.com/outrigger-ipc/outrigger/client-go/internal/ring"
 )
 
-// Credits are the records that are free. Each lane has a bitmap of its own, one
-// bit per record; a caller that finds none set waits in line, never spinning.
+// Credits are the records that are free. Each lane has a table of its own, one
+// word per record; a caller that finds none set waits in line, never spinning.
 //
-//	free bit   cleared by the caller that takes the record
-//	           set by its owner, or by the token holder for an abandoned one
-
-// wordBits is the records that one word of a bitmap stands for.
-const wordBits = 64
+//	free word   1 to 0 by the caller that takes the record
+//	            0 to 1 by its owner, or by the token holder for an abandoned one
+//
+// There is one writer at a time but for those who compete for a free record. So a
+// release is a plain store, where a bit among others would take a locked one.
 
 // waitingRoom is where callers wait for a credit.
 //
 // A caller counts itself in waiters and then looks for a credit; a giver sets
-// the bit and then looks at waiters. One of them sees the other. The channel
+// the word and then looks at waiters. One of them sees the other. The channel
 // has room for a token per credit, so one that does not fit is not needed.
 type waitingRoom struct {
 	waiters atomic.Int32
@@ -30,29 +31,25 @@ type waitingRoom struct {
 // first: a caller by itself uses the same, warm record again and again.
 func (l *lane) take() *record {
 	for i := range l.free {
-		word := &l.free[i]
-		for free := word.Load(); free != 0; free = word.Load() {
-			if word.CompareAndSwap(free, free&(free-1)) {
-				return &l.records[i*wordBits+bits.TrailingZeros64(free)]
-			}
+		if l.free[i].Load() != 0 && l.free[i].CompareAndSwap(1, 0) {
+			return &l.records[i]
 		}
 	}
 	return nil
 }
 
-// fill sets the bits of all records.
+// fill sets the words of all records.
 func (l *lane) fill() {
-	l.free = make([]atomic.Uint64, (len(l.records)+wordBits-1)/wordBits)
-	for i := range l.records {
-		l.free[i/wordBits].Or(1 << (i % wordBits))
+	l.free = make([]atomic.Uint32, len(l.records))
+	for i := range l.free {
+		l.free[i].Store(1)
 	}
 }
 
-// freeCount counts the bits that are set.
-func (l *lane) freeCount() int {
-	count := 0
+// freeCount counts the words that are set.
+func (l *lane) freeCount() (count int) {
 	for i := range l.free {
-		count += bits.OnesCount64(l.free[i].Load())
+		count += int(l.free[i].Load())
 	}
 	return count
 }
@@ -69,7 +66,7 @@ func (c *Conn) acquire(ctx context.Context) (*record, error) {
 			return nil, err
 		}
 	}
-	r.begin(uint64(r.lane.index)*uint64(c.credits)+uint64(r.bit), c.indexBits)
+	r.begin(uint64(r.lane.index)*uint64(c.credits)+uint64(r.place), c.indexBits)
 	return r, nil
 }
 
@@ -140,7 +137,16 @@ func (c *Conn) queue(ctx context.Context) (*record, error) {
 //
 // Preconditions: the caller owns it, or holds the token and it was abandoned.
 func (c *Conn) release(r *record) {
-	r.lane.free[r.bit/wordBits].Or(1 << (r.bit % wordBits))
+	r.lane.free[r.place].Store(1)
+	c.offer()
+}
+
+// releaseInPassing is release by a store that later loads may overtake. Before
+// offer, which the caller owes, a read-modify-write operation must follow.
+func (r *record) releaseInPassing() { ring.StoreRelease32(&r.lane.free[r.place], 1) }
+
+// offer tells those who wait for a record that one was given back.
+func (c *Conn) offer() {
 	if c.room.waiters.Load() > 0 {
 		select {
 		case c.room.tokens <- struct{}{}:

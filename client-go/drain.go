@@ -8,7 +8,9 @@ import (
 // armAll and readBell wants the session's token.
 
 // drain reads all rings until they are empty. mine is the record of the caller
-// if it reads while it waits for an answer of its own, else nil.
+// if it reads while it waits for an answer of its own, else nil; then reading
+// ends with that answer. What lies behind it is read by those who watch, or by
+// the next who spins.
 func (c *Conn) drain(mine *record) {
 	if c.sealed {
 		return
@@ -16,6 +18,9 @@ func (c *Conn) drain(mine *record) {
 	for _, l := range c.lanes {
 		if err := c.drainReplies(l, mine); err != nil {
 			c.seal(err)
+			return
+		}
+		if mine != nil && mine.settled() {
 			return
 		}
 	}
@@ -45,6 +50,9 @@ func (c *Conn) drainReplies(l *lane, mine *record) error {
 			return err
 		}
 		l.replies.Release()
+		if mine != nil && mine.settled() {
+			return nil
+		}
 	}
 	return nil
 }

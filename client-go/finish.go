@@ -4,7 +4,6 @@ import (
 	"errors"
 	"net"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/outrigger-ipc/outrigger/client-go/internal/abi"
@@ -136,7 +135,7 @@ func (c *Conn) sweep(end error) {
 	c.sealed = true
 	for i := range c.records {
 		r := &c.records[i]
-		word := atomic.LoadUint64(&r.word)
+		word := r.word.Load()
 		switch word & stateMask {
 		case stateSettled:
 		case stateAbandoned:

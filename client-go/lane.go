@@ -19,7 +19,7 @@ type lane struct {
 	index uint16
 	// records and free are the lane's credits, see credit.go.
 	records []record
-	free    []atomic.Uint64
+	free    []atomic.Uint32
 
 	_        [abi.LimitLine]byte
 	mu       sync.Mutex
@@ -44,14 +44,10 @@ type lane struct {
 func (c *Conn) publish(r *record, header *abi.SlotHeader, value []byte) error {
 	// The end of a session first says so and then settles all open records. Here
 	// the record is opened first; so one of both sees the other.
-	r.await(awaitsReply)
-	if err := c.refusal(); err != nil {
-		r.withdraw()
-		return err
-	}
+	r.awaitInPassing(awaitsReply)
 	l := r.lane
-	l.mu.Lock()
-	if l.leaving {
+	l.mu.Lock() // a read-modify-write operation: the record is open before the look
+	if err := c.refusal(); err != nil || l.leaving {
 		l.mu.Unlock()
 		r.withdraw()
 		return c.refusal()

@@ -4,6 +4,7 @@ import (
 	"sync/atomic"
 
 	"github.com/outrigger-ipc/outrigger/client-go/internal/abi"
+	"github.com/outrigger-ipc/outrigger/client-go/internal/ring"
 	"github.com/outrigger-ipc/outrigger/client-go/rkyv"
 )
 
@@ -26,8 +27,7 @@ import (
 // settles: the move publishes the answer to the owner. An abandoned record
 // belongs to the token holder who reads its answer.
 type record struct {
-	// It is atomic for all but settleOwn, so a method would promise too much.
-	word uint64
+	word atomic.Uint64
 	// generation counts the calls of this record; only the owner reads it.
 	generation uint64
 	// correlation ties the answer to the call; only the owner reads it.
@@ -39,9 +39,12 @@ type record struct {
 	// encoder writes typed requests, those that fit a slot into inline; only the
 	// owner uses them.
 	encoder rkyv.Encoder
-	inline  [abi.LimitInlineMax]byte
-	// bit is the record's place in the lane's bitmap.
-	bit int
+	// spare is memory for a typed reply, fetched while the call is under way; only
+	// the owner uses it.
+	spare  *archiveMemory
+	inline [abi.LimitInlineMax]byte
+	// place is the record's index in its lane.
+	place int
 	// signal wakes the owner: one value for each parked record that is settled.
 	signal chan struct{}
 	answer answer
@@ -81,16 +84,23 @@ func (r *record) begin(index uint64, indexBits uint8) {
 // await opens the record for one answer.
 //
 // Preconditions: it is settled, or was taken just now.
-func (r *record) await(what uint64) {
-	atomic.StoreUint64(&r.word, r.generation<<generationShift|what|stateAwake)
+func (r *record) await(what uint64) { r.word.Store(r.awake(what)) }
+
+// awaitInPassing is await by a store that later loads may overtake. Before the
+// caller asks whether the session takes calls at all, a read-modify-write
+// operation must follow.
+func (r *record) awaitInPassing(what uint64) { ring.StoreRelease64(&r.word, r.awake(what)) }
+
+func (r *record) awake(what uint64) uint64 {
+	return r.generation<<generationShift | what | stateAwake
 }
 
-func (r *record) settled() bool { return atomic.LoadUint64(&r.word)&stateMask == stateSettled }
+func (r *record) settled() bool { return r.word.Load()&stateMask == stateSettled }
 
 // awaits returns the state if the record awaits this answer, else false: it is
 // another call's, or none is awaited.
 func (r *record) awaits(generation, what uint64) bool {
-	word := atomic.LoadUint64(&r.word)
+	word := r.word.Load()
 	return word>>generationShift == generation && word&awaitsGrant == what &&
 		word&stateMask != stateSettled
 }
@@ -114,8 +124,8 @@ func (r *record) abandon() bool { return r.move(stateAwake, stateAbandoned) }
 func (r *record) withdraw() { r.move(stateAwake, stateSettled) }
 
 func (r *record) move(from, to uint64) bool {
-	word := atomic.LoadUint64(&r.word)
-	return word&stateMask == from && atomic.CompareAndSwapUint64(&r.word, word, word&^stateMask|to)
+	word := r.word.Load()
+	return word&stateMask == from && r.word.CompareAndSwap(word, word&^stateMask|to)
 }
 
 // settle publishes the answer to the owner and wakes it if it sleeps. It fails
@@ -125,13 +135,13 @@ func (r *record) move(from, to uint64) bool {
 // an answer of this generation.
 func (r *record) settle(generation uint64) bool {
 	for {
-		word := atomic.LoadUint64(&r.word)
+		word := r.word.Load()
 		state := word & stateMask
 		if word>>generationShift != generation || state == stateAbandoned || state == stateSettled {
 			return false
 		}
 		// Fails at most twice: the owner parked or abandoned it meanwhile.
-		if !atomic.CompareAndSwapUint64(&r.word, word, word&^stateMask) {
+		if !r.word.CompareAndSwap(word, word&^stateMask) {
 			continue
 		}
 		if state == stateParked {
@@ -142,6 +152,6 @@ func (r *record) settle(generation uint64) bool {
 }
 
 // settleOwn settles the record of the caller itself, who holds the token and so
-// has read its answer in passing. Nobody else looks at the word now: the owner
+// has read its answer in passing. Nobody else changes the word now: the owner
 // is the caller, and all others want the token first. So it is a plain store.
-func (r *record) settleOwn() { r.word &^= stateMask }
+func (r *record) settleOwn() { ring.StoreRelease64(&r.word, r.word.Load()&^stateMask) }

@@ -188,9 +188,9 @@ func (c *Conn) makeRings(lay *layout, credits int) {
 			replies:  incoming(&lay.replies[i]),
 			records:  c.records[i*credits : (i+1)*credits],
 		}
-		for bit := range l.records {
-			r := &l.records[bit]
-			r.lane, r.bit, r.signal = l, bit, make(chan struct{}, 1)
+		for place := range l.records {
+			r := &l.records[place]
+			r.lane, r.place, r.signal = l, place, make(chan struct{}, 1)
 		}
 		l.fill()
 		c.lanes = append(c.lanes, l)

@@ -95,16 +95,26 @@ func (c *Conn) invokeTyped(
 		Kind: abi.KindCall, Method: r.last.id, Correlation: r.correlation,
 		Codec: abi.CodecRkyv, Deadline: c.clock.deadlineNs(ctx),
 	}
-	if err := c.exchange(ctx, r, &header, nil, request); err != nil {
+	reading, err := c.exchange(ctx, r, &header, nil, request)
+	if err != nil {
 		return Archive{}, err
 	}
-	return c.collectArchive(r)
+	return c.collectArchive(r, reading)
 }
 
 // collectArchive copies the reply out of a settled record and gives the record
 // back.
-func (c *Conn) collectArchive(r *record) (Archive, error) {
+func (c *Conn) collectArchive(r *record, reading bool) (Archive, error) {
 	a := &r.answer
+	if reading {
+		if a.isPlain() && a.to > 0 {
+			archive := r.takeSpare(a.to)
+			copy(archive.Bytes(), a.body[:a.to])
+			c.stopReadingAndRelease(r)
+			return archive, nil
+		}
+		c.stopReading()
+	}
 	if err := a.ended; err != nil {
 		c.release(r)
 		return Archive{}, err

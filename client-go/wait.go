@@ -50,6 +50,9 @@ const (
 	undecided verdict = iota
 	// answered: the record is settled.
 	answered
+	// readIt: the same, and it was the caller who read the answer. It still spins
+	// and holds the token; it owes stopReading.
+	readIt
 	// gaveUp: the context is done, and the record still awaits its answer.
 	gaveUp
 	// stopped: the stop channel was closed, and the record still awaits its answer.
@@ -59,12 +62,43 @@ const (
 // wait returns when the record is settled, done or stop is closed. The answer
 // will appear on the given ring. A nil channel never ends the wait.
 func (c *Conn) wait(r *record, answers *ring.Consumer, done, stop <-chan struct{}) verdict {
+	v := c.waitReading(r, answers, done, stop)
+	if v == readIt {
+		c.stopReading()
+		return answered
+	}
+	return v
+}
+
+// stopReading ends what the verdict readIt left open.
+func (c *Conn) stopReading() {
+	ring.StoreRelease64(&spinner, 0)
+	c.token.Unlock() // a read-modify-write operation: the mark is gone before the look
+	if c.watchers.Load() > 0 {
+		c.armAll()
+	}
+}
+
+// stopReadingAndRelease is stopReading and release: one locked operation stands
+// between all that is given up and the looks at who waits for it.
+func (c *Conn) stopReadingAndRelease(r *record) {
+	r.releaseInPassing()
+	c.stopReading()
+	c.offer()
+}
+
+// waitReading is wait, but for the verdict readIt.
+func (c *Conn) waitReading(
+	r *record, answers *ring.Consumer, done, stop <-chan struct{},
+) verdict {
 	adapt := true
 	var began time.Duration // 0: now, when it parks
 	if allowance := c.budget.allowance(); allowance > 0 {
 		if spinner.CompareAndSwap(0, c.serial) {
 			var v verdict
-			v, began = c.spin(r, answers, allowance, done, stop)
+			if v, began = c.spin(r, answers, allowance, done, stop); v == readIt {
+				return v
+			}
 			spinner.Store(0)
 			if c.watchers.Load() > 0 {
 				c.armAll()
@@ -93,6 +127,10 @@ func (c *Conn) spin(
 		for range looksPerRound {
 			if (!known || answers.Ready(at)) && c.token.TryLock() {
 				c.drain(r)
+				if r.settled() {
+					c.budget.won()
+					return readIt, began
+				}
 				at, known = answers.Position(), true
 				c.token.Unlock()
 			}

@@ -267,6 +267,13 @@ func (e *Encoder) place(f *frame) {
 	}
 }
 
+// abandonFrames forgets what was begun and never completed. Without frames there is
+// nothing in the stage.
+func (e *Encoder) abandonFrames() {
+	e.stage, e.pointers, e.frames = e.stage[:0], e.pointers[:0], e.frames[:0]
+	e.target, e.isStaging = nil, false
+}
+
 // completeAll ends the root, and all that is inside of it.
 func (e *Encoder) completeAll() {
 	for len(e.frames) > 0 {

@@ -75,8 +75,9 @@ type Encoder struct {
 func (e *Encoder) Reset(buf []byte) {
 	e.buf, e.position, e.positions = buf, 0, e.positions[:0]
 	e.cursor, e.depth, e.err = 0, 0, nil
-	e.stage, e.pointers, e.frames = e.stage[:0], e.pointers[:0], e.frames[:0]
-	e.target, e.isStaging = nil, false
+	if len(e.frames) > 0 {
+		e.abandonFrames()
+	}
 }
 
 // Finish returns the length of the archive at the start of the buffer.

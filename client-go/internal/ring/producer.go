@@ -86,18 +86,19 @@ func (p *Producer) Stage(header *abi.SlotHeader, parts ...[]byte) error {
 // the consumer. It reports whether the consumer had armed one of their
 // positions, and its doorbell must be rung.
 //
-// Either this load of the event index comes first in the total order of the
-// sequentially consistent operations, and the consumer's second look sees the
-// lap stored here; or the consumer's store of the index came first, and this
-// load sees it. (virtio 1.3, section 2.7.10, makes the same argument.)
+// The store is fenced from the load of the event index. Either the fence comes
+// first in the total order of the sequentially consistent operations, and the
+// consumer's second look sees the lap stored here; or the consumer's store of the
+// index came first, and this load sees it. (virtio 1.3, section 2.7.10, makes the
+// same argument.)
 func (p *Producer) Publish() (ring bool) {
 	old := p.published
 	if p.tail == old {
 		return false
 	}
-	p.slots.lap(old).Store(p.slots.lapOf(old))
+	armed := storeThenLoad(p.slots.lap(old), p.slots.lapOf(old), p.control.eventIndex)
 	p.published = p.tail
-	return p.control.eventIndex.Load()-old < p.tail-old
+	return armed-old < p.tail-old
 }
 
 // Learn takes note of a consumer position that arrived in a message. One below
