@@ -157,7 +157,7 @@ func (a *answer) length() int {
 // isPlain reports whether the answer is a value that lies in body, from its
 // beginning.
 func (a *answer) isPlain() bool {
-	return a.flags == 0 && Code(a.code) == CodeOK && a.ended == nil
+	return a.flags == 0 && Code(a.code) == CodeOK && a.ended == nil && a.extent == nil
 }
 
 // copyValue copies the value into a slice of its length.

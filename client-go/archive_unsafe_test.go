@@ -5,10 +5,10 @@ import (
 	"unsafe"
 )
 
-func TestArchiveMemoryIsAlignedForEveryLength(t *testing.T) {
+func TestMemoryOfValuesIsAlignedForEveryLength(t *testing.T) {
 	for length := 1; length < 5000; length += 7 {
 		for _, memory := range [][]byte{
-			newArchive(length).Bytes(), // none is released, so all are new
+			newCell(length).bytes(length), // none is released, so all are new
 			bytesOf(alignedWords(length))[:length],
 		} {
 			address := uintptr(unsafe.Pointer(unsafe.SliceData(memory)))

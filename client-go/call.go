@@ -72,7 +72,13 @@ func (c *Conn) exchange(
 	if err := c.send(ctx, r, header, value, message); err != nil {
 		return false, err
 	}
-	if header.Codec == abi.CodecRkyv {
+	return c.await(ctx, r, header.Codec == abi.CodecRkyv)
+}
+
+// await waits for the answer of a call that was sent. With spare, memory for it is
+// fetched meanwhile. The rest is as of exchange.
+func (c *Conn) await(ctx context.Context, r *record, spare bool) (reading bool, err error) {
+	if spare {
 		r.fetchSpare()
 	}
 	v := c.waitReading(r, r.lane.replies, ctx.Done(), nil)
@@ -93,7 +99,7 @@ func (c *Conn) send(
 		return c.sendLarge(ctx, r, header, value, message, len(value))
 	}
 	if message != nil {
-		length, err := c.encode(r, r.inline[:], message, nil)
+		length, err := c.encodeInline(r, message)
 		if full, ok := err.(*rkyv.FullError); ok {
 			return c.sendLarge(ctx, r, header, nil, message, full.Needed)
 		}
@@ -163,9 +169,7 @@ func (c *Conn) collect(r *record, dst []byte, reading bool) ([]byte, error) {
 		err = c.collectError(a)
 	} else if a.flags&abi.FlagNoValue == 0 {
 		value = resize(dst, a.length())
-		if broken := a.copyValue(value); broken != nil {
-			err = c.defect(broken)
-		}
+		err = c.copyOut(a, value)
 	}
 	c.retire(r)
 	if err != nil {
@@ -174,14 +178,27 @@ func (c *Conn) collect(r *record, dst []byte, reading bool) ([]byte, error) {
 	return value, nil
 }
 
+// copyOut copies a value out of an answer, into a slice of its length.
+//
+// Errors: the session's end, if the server dropped the extent under a lent buffer.
+func (c *Conn) copyOut(a *answer, value []byte) error {
+	if err := a.copyValue(value); err != nil {
+		return c.defect(err)
+	}
+	if a.extent != nil {
+		c.counters.copiedOut.Add(uint64(len(value)))
+	}
+	return nil
+}
+
 // collectError copies an error out of an answer.
 func (c *Conn) collectError(a *answer) error {
 	if a.flags&abi.FlagNoValue != 0 {
 		return received(a.code, nil)
 	}
 	value := make([]byte, a.length())
-	if broken := a.copyValue(value); broken != nil {
-		return c.defect(broken)
+	if err := c.copyOut(a, value); err != nil {
+		return err
 	}
 	if a.flags&abi.FlagDetail == 0 {
 		return received(a.code, value)

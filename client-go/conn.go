@@ -22,6 +22,7 @@ type Conn struct {
 	serial     uint64
 	epoch      uint64
 	payloadMax uint64
+	leakCheck  bool // buffers remember where they were had
 	clock      clock
 	budget     budget
 	methods    methodTable
@@ -38,6 +39,7 @@ type Conn struct {
 	serverSegment []byte
 	clientSegment []byte
 	extents       extentTable
+	stock         stock
 	returns       returns
 	serverBell    *shm.ServerBell
 	clientBell    *os.File
@@ -45,12 +47,16 @@ type Conn struct {
 	_ [abi.LimitLine]byte
 	// token makes its holder the consumer of all rings of the session.
 	token sync.Mutex
-	// sealed, grants and replies want the token. sealed: no ring is read any
-	// more. replies counts those that reached a caller who waited.
-	sealed  bool
-	grants  *ring.Consumer
-	replies uint64
-	_       [abi.LimitLine]byte
+	// What follows, up to the line, wants the token. sealed: no ring is read any
+	// more. replies counts those that reached a caller who waited, copied the bytes
+	// of their values in slots. quarantined are the leases that were forgotten with
+	// their bytes exposed.
+	sealed      bool
+	grants      *ring.Consumer
+	replies     uint64
+	copied      uint64
+	quarantined []*lease
+	_           [abi.LimitLine]byte
 
 	// watchers counts those for whom the rings must be armed: parked callers,
 	// callers that wait for a credit, and abandoned calls.

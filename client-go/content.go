@@ -3,7 +3,6 @@ package outrigger
 import (
 	"fmt"
 
-	"github.com/outrigger-ipc/outrigger/client-go/internal/abi"
 	"github.com/outrigger-ipc/outrigger/client-go/rkyv"
 )
 
@@ -15,14 +14,28 @@ import (
 //	             │ does not: its length is known now
 //	             └─▶ a granted buffer, encoded straight into it
 
-// encode writes a message into memory of the record, or into the granted buffer
-// that ref names, and returns its length. The memory is only written.
+// encodeInline writes a message into memory of the record.
+//
+// Preconditions and errors: those of encode. If the message ends the goroutine, the
+// record is given back.
+func (c *Conn) encodeInline(r *record, message rkyv.Encodable) (length int, err error) {
+	returned := false
+	defer func() {
+		if !returned {
+			c.release(r)
+		}
+	}()
+	length, err = c.encode(r, r.inline[:], message)
+	returned = true
+	return length, err
+}
+
+// encode writes a message and returns its length. The memory is only written.
 //
 // Preconditions: the caller owns the record. Errors: *rkyv.FullError if it does not
-// fit; else what is wrong with the message, as *Error. If the message ends the
-// goroutine, buffer and record are given back here.
+// fit; else what is wrong with the message, as *Error.
 func (c *Conn) encode(
-	r *record, into []byte, message rkyv.Encodable, ref *abi.BufferRef,
+	r *record, into []byte, message rkyv.Encodable,
 ) (length int, err error) {
 	returned := false
 	defer func() {
@@ -32,12 +45,7 @@ func (c *Conn) encode(
 		}
 		if cause := recover(); cause != nil {
 			err = failure(CodeInvalidArgument, fmt.Sprintf("request: EncodeArchive: %v", cause))
-			return
 		}
-		if ref != nil {
-			c.giveBack(r.correlation, ref)
-		}
-		c.release(r)
 	}()
 	r.encoder.Reset(into)
 	message.EncodeArchive(&r.encoder)

@@ -130,11 +130,13 @@ func open(welcome *abi.Welcome, fds []int, o *options) (*Conn, error) {
 		serial:     serials.Add(1),
 		epoch:      welcome.Epoch,
 		payloadMax: welcome.PayloadMax,
+		leakCheck:  o.leakCheck,
 		leaving:    make(chan struct{}),
 		returned:   make(chan struct{}, 1),
 		readerDone: make(chan struct{}),
 		gone:       make(chan struct{}),
 	}
+	c.extents.guard = o.guard
 	c.budget.init(o.wait)
 	c.methods.init()
 	lay, err := c.takeFds(welcome, fds)

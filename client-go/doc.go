@@ -20,6 +20,21 @@
 //
 //	reply, err := conn.Call(ctx, "app.reverse", payload)
 //
+// # Buffers
+//
+// Large values cross without a copy. Of a typed reply nothing needs to be known but
+// Release. For bytes, Alloc returns memory that the server reads, and CallBuffer sends
+// it and returns the reply where the server wrote it:
+//
+//	request, err := conn.Alloc(ctx, size)
+//	n := fill(request.Bytes())
+//	reply, err := conn.CallBuffer(ctx, "app.render", request) // moves the request
+//	use(reply.Bytes())
+//	reply.Release()
+//
+// The server allocates and frees all of it; Stats shows what this side has. WithGuard
+// and WithLeakCheck find mistakes.
+//
 // # Contexts
 //
 // The deadline of a call's context travels with it, and its end ends the call; a
@@ -58,8 +73,14 @@ package outrigger
 //	control goroutine ◀─ unix socket: bind, extents, GOAWAY, BYE; its end is the death notice
 //
 // A small call moves one cache line each way. A payload above 224 bytes travels
-// in a buffer that the server grants, a large reply in one that it lends; both
-// are copied once, so that a slice is always the caller's own.
+// in a buffer that the server grants, a large reply in one that it lends:
+//
+//	Call, CallInto, CallJSON   copied into the buffer, copied out of the other
+//	typed calls                encoded into the buffer, read where the server wrote it
+//	Alloc, CallBuffer          written and read in place
+//
+// A cell holds what a Buffer or an Archive stands for; see cell.go. Common sizes are
+// granted ahead of need; see stock.go.
 //
 // A caller spins for a short, adaptive time and then sleeps on its own channel;
 // see WithWait. At most one goroutine of the process spins at a time, and it
@@ -67,10 +88,12 @@ package outrigger
 //
 // Who may touch what:
 //
-// Two rules cover all of the shared memory and the doorbells:
+// Three rules cover all of the shared memory and the doorbells:
 //
-//   - A goroutine touches them only while it owns a call record or holds the
-//     session's token. The session is unmapped when all records are back and
-//     the token is taken for the last time.
+//   - A goroutine touches rings and doorbells only while it owns a call record or
+//     holds the session's token. The segments are unmapped when all records are
+//     back and the token is taken for the last time.
+//   - It touches a buffer only while its extent is pinned; an extent is unmapped
+//     with its last pin, if that comes later.
 //   - Rings from the server are read under the token, rings to the server are
 //     written under the lock of the ring. The token is never held across a wait.

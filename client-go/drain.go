@@ -68,6 +68,8 @@ func (c *Conn) takeReply(l *lane, h *abi.SlotHeader, mine *record) error {
 	}
 	if r.answer.extent != nil {
 		c.counters.held.Add(1)
+	} else {
+		c.copied += uint64(r.answer.to - r.answer.from)
 	}
 	if !l.requests.Reached(h.Deadline) {
 		return violation("request position %d in a reply, which nothing was published before",

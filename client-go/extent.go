@@ -22,24 +22,29 @@ const (
 //	memory   [ buffer 0 | buffer 1 | … ]   each bufferLen bytes
 //
 // The side that writes it is the one that its side says; on this side a buffer
-// is touched only by the owner of the record that has it, granted or lent. mu
-// keeps the memory mapped while somebody copies: the server may be wrong when
-// it says that all buffers are free.
+// is touched only by whoever has it, granted or lent, and has pinned the extent.
+// A pin keeps the memory mapped whatever the server says, and past the session's
+// end: nothing is ever unmapped under somebody who reads or writes it.
 type extent struct {
 	id        uint32
 	side      uint32
 	count     uint32
 	bufferLen uint64
+	// guard says that what is not pinned must not be accessible.
+	guard bool
 
-	mu     sync.RWMutex
-	memory []byte // nil once it was dropped
+	mu      sync.Mutex
+	pins    int
+	dropped bool
+	memory  []byte // nil once it is unmapped
 }
 
 // extentTable finds extents by id. Readers never lock: the map is replaced.
 type extentTable struct {
 	table atomic.Pointer[map[uint32]*extent]
 	// last is the highest id seen; only the control goroutine uses it.
-	last uint64
+	last  uint64
+	guard bool
 }
 
 // add checks an announcement and maps its extent.
@@ -68,7 +73,7 @@ func (t *extentTable) add(token uint64, body *abi.ExtentBody, fd int) error {
 	t.replace(func(table map[uint32]*extent) {
 		table[uint32(token)] = &extent{
 			id: uint32(token), side: body.Side,
-			count: body.BufferCount, bufferLen: body.BufferLen, memory: memory,
+			count: body.BufferCount, bufferLen: body.BufferLen, guard: t.guard, memory: memory,
 		}
 	})
 	return nil
@@ -94,23 +99,26 @@ func checkExtent(body *abi.ExtentBody) error {
 	return nil
 }
 
-// drop unmaps an extent after the last copy out of it.
+// drop unmaps an extent.
 //
-// Errors: a violation if there is none of this id.
+// Errors: a violation if there is none of this id, or a buffer of it is out.
 func (t *extentTable) drop(token uint64) error {
 	e := t.all()[uint32(token)]
 	if token > 1<<32-1 || e == nil {
 		return violation("drop of extent %d, which is not mapped", token)
 	}
 	t.replace(func(table map[uint32]*extent) { delete(table, e.id) })
-	e.unmap()
+	if pins := e.drop(); pins > 0 {
+		return violation("extent %d was dropped while %d of its buffers were out", e.id, pins)
+	}
 	return nil
 }
 
-// dropAll unmaps everything, at the end of the session.
+// dropAll unmaps everything at the end of the session, but what is pinned: that
+// goes with its last pin.
 func (t *extentTable) dropAll() {
 	for _, e := range t.all() {
-		e.unmap()
+		e.drop()
 	}
 	t.table.Store(nil)
 }
@@ -143,25 +151,68 @@ func (t *extentTable) resolve(ref *abi.BufferRef, side uint32) (*extent, error) 
 //
 // Preconditions: resolve accepted the reference; into has at most its length.
 func (e *extent) read(ref *abi.BufferRef, into []byte) error {
-	return e.touch(func(memory []byte) { copy(into, memory[ref.Offset:]) })
-}
-
-// touch runs a copy while the memory is certain to be mapped.
-func (e *extent) touch(copyBytes func(memory []byte)) error {
-	e.mu.RLock()
-	defer e.mu.RUnlock()
-	if e.memory == nil {
-		return violation("extent %d was dropped while a buffer of it was out", e.id)
+	bytes, err := e.pin(ref)
+	if err != nil {
+		return err
 	}
-	copyBytes(e.memory)
+	copy(into, bytes)
+	e.unpin(ref)
 	return nil
 }
 
-func (e *extent) unmap() {
+// pin keeps the extent mapped until unpin, and returns the referenced bytes.
+//
+// Preconditions: resolve accepted the reference. Errors: a violation, if the server
+// dropped the extent meanwhile.
+func (e *extent) pin(ref *abi.BufferRef) ([]byte, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	_ = shm.Unmap(e.memory)
-	e.memory = nil
+	if e.dropped {
+		return nil, violation("extent %d was dropped while a buffer of it was out", e.id)
+	}
+	e.pins++
+	if e.guard {
+		access := shm.ReadOnly
+		if e.side == abi.SideClient {
+			access = shm.ReadWrite
+		}
+		shm.Protect(e.whole(ref), access)
+	}
+	end := ref.Offset + ref.Length
+	return e.memory[ref.Offset:end:end], nil
+}
+
+// unpin ends what pin began with the same reference.
+func (e *extent) unpin(ref *abi.BufferRef) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.pins--
+	if e.guard {
+		shm.Protect(e.whole(ref), shm.NoAccess)
+	}
+	e.unmapIfDone()
+}
+
+// drop unmaps the memory, now or with its last pin, and returns how many there are.
+func (e *extent) drop() (pins int) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.dropped = true
+	e.unmapIfDone()
+	return e.pins
+}
+
+// whole returns all of the buffer that a reference names.
+func (e *extent) whole(ref *abi.BufferRef) []byte {
+	begin := uint64(ref.Index) * e.bufferLen
+	return e.memory[begin : begin+e.bufferLen]
+}
+
+func (e *extent) unmapIfDone() {
+	if e.dropped && e.pins == 0 && e.memory != nil {
+		_ = shm.Unmap(e.memory)
+		e.memory = nil
+	}
 }
 
 func (t *extentTable) all() map[uint32]*extent {

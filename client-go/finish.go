@@ -109,6 +109,9 @@ func (c *Conn) finish() {
 	}
 	c.token.Lock()
 	defer c.token.Unlock()
+	for _, l := range c.quarantined {
+		l.take()
+	}
 	c.extents.dropAll()
 	_ = shm.Unmap(c.serverSegment)
 	_ = shm.Unmap(c.clientSegment)

@@ -3,7 +3,9 @@ package outrigger
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"sync"
+	"time"
 
 	"github.com/outrigger-ipc/outrigger/client-go/internal/abi"
 	"github.com/outrigger-ipc/outrigger/client-go/internal/ring"
@@ -21,6 +23,10 @@ type returns struct {
 	ring *ring.Producer
 }
 
+// grantPatience is how long a caller waits for a grant until it has the garbage
+// collector look for forgotten buffers; then twice as long, and so on.
+const grantPatience, grantPatienceMax = 20 * time.Millisecond, time.Second
+
 // grantedPayload is what a CALL carries beside the header for a value in a
 // buffer: a table of one row, and the row.
 const grantedPayload = abi.BufferTableSize + abi.BufferRefSize
@@ -36,21 +42,32 @@ func (c *Conn) sendLarge(
 		c.release(r)
 		return failure(CodeBufferTooSmall, length, c.payloadMax)
 	}
-	ref, err := c.borrow(ctx, r, length)
-	if err != nil {
-		return err
+	e, ref, stocked := c.fromStock(length)
+	if !stocked {
+		var err error
+		if e, ref, err = c.borrow(ctx, r, length); err != nil {
+			return err
+		}
 	}
-	if err := c.fill(r, &ref, value, message); err != nil {
+	if err := c.fill(r, e, &ref, value, message); err != nil {
 		c.release(r)
 		return err
 	}
+	return c.sendGranted(r, header, &ref)
+}
+
+// sendGranted publishes a call whose value is in a granted buffer.
+//
+// Errors: why nothing was published; neither the record nor the buffer is the
+// caller's any more.
+func (c *Conn) sendGranted(r *record, header *abi.SlotHeader, ref *abi.BufferRef) error {
 	var payload [grantedPayload]byte
 	table := abi.BufferTable{Count: 1}
 	table.Encode(payload[:])
 	ref.Encode(payload[abi.BufferTableSize:])
 	header.Flags |= abi.FlagBuffers
 	if err := c.publish(r, header, payload[:]); err != nil {
-		c.giveBack(r.correlation, &ref)
+		c.giveBack(r.correlation, ref)
 		c.release(r)
 		return err
 	}
@@ -63,21 +80,30 @@ func (c *Conn) sendLarge(
 // Errors: why it could not; the buffer is the server's again, the record still
 // the caller's.
 func (c *Conn) fill(
-	r *record, ref *abi.BufferRef, value []byte, message rkyv.Encodable,
+	r *record, e *extent, ref *abi.BufferRef, value []byte, message rkyv.Encodable,
 ) error {
+	whole := *ref
+	into, err := e.pin(&whole)
+	if err != nil {
+		return c.defect(err)
+	}
+	returned := false
+	defer func() {
+		if !returned { // the message ended the goroutine
+			e.unpin(&whole)
+			c.giveBack(r.correlation, &whole)
+			c.release(r)
+		}
+	}()
 	var written int
 	var unfit error
-	broken := r.answer.extent.touch(func(memory []byte) {
-		end := ref.Offset + ref.Length
-		if into := memory[ref.Offset:end:end]; message == nil {
-			written = copy(into, value)
-		} else {
-			written, unfit = c.encode(r, into, message, ref)
-		}
-	})
-	if broken != nil {
-		return c.defect(broken)
+	if message == nil {
+		written = copy(into, value)
+	} else {
+		written, unfit = c.encode(r, into, message)
 	}
+	returned = true
+	e.unpin(&whole)
 	if full, ok := unfit.(*rkyv.FullError); ok {
 		unfit = failure(CodeInvalidArgument, fmt.Sprintf("request: it grew meanwhile: %v", full))
 	}
@@ -86,23 +112,26 @@ func (c *Conn) fill(
 		return unfit
 	}
 	ref.Length = uint64(written)
+	c.counters.copiedIn.Add(uint64(written))
 	return nil
 }
 
-// borrow gets a buffer of at least that many bytes.
+// borrow asks the server for a buffer of at least that many bytes.
 //
 // Errors: why there is none; the record is not the caller's any more.
-func (c *Conn) borrow(ctx context.Context, r *record, length int) (abi.BufferRef, error) {
+func (c *Conn) borrow(
+	ctx context.Context, r *record, length int,
+) (*extent, abi.BufferRef, error) {
 	if err := c.askBuffer(r, length); err != nil {
 		r.withdraw()
 		c.release(r)
-		return abi.BufferRef{}, err
+		return nil, abi.BufferRef{}, err
 	}
-	switch c.wait(r, c.grants, ctx.Done(), c.leaving) {
+	switch c.waitForGrant(ctx, r) {
 	case gaveUp:
-		return abi.BufferRef{}, c.abandon(r, expired(ctx.Err()))
+		return nil, abi.BufferRef{}, c.abandon(r, expired(ctx.Err()))
 	case stopped:
-		return abi.BufferRef{}, c.abandon(r, c.refusal())
+		return nil, abi.BufferRef{}, c.abandon(r, c.refusal())
 	}
 	a := &r.answer
 	var err error
@@ -114,10 +143,28 @@ func (c *Conn) borrow(ctx context.Context, r *record, length int) (abi.BufferRef
 	case a.ref.Length < uint64(length):
 		err = c.defect(violation("grant of %d bytes (minimum %d)", a.ref.Length, length))
 	default:
-		return a.ref, nil
+		return a.extent, a.ref, nil
 	}
 	c.release(r)
-	return abi.BufferRef{}, err
+	return nil, abi.BufferRef{}, err
+}
+
+// waitForGrant waits for the answer to an ALLOC. If none comes soon, buffers may have
+// run out because some were forgotten; the collector finds those.
+func (c *Conn) waitForGrant(ctx context.Context, r *record) verdict {
+	for patience := grantPatience; ; patience = min(2*patience, grantPatienceMax) {
+		v := c.wait(r, c.grants, ctx.Done(), r.alarm(patience))
+		if v != stopped {
+			r.timer.Stop()
+			return v
+		}
+		select {
+		case <-c.leaving:
+			return stopped
+		default:
+			runtime.GC()
+		}
+	}
 }
 
 // askBuffer opens the record for a grant and publishes the ALLOC.
@@ -126,6 +173,7 @@ func (c *Conn) askBuffer(r *record, length int) error {
 	if err := c.refusal(); err != nil {
 		return err
 	}
+	c.counters.allocs.Add(1)
 	var payload [abi.AllocRequestSize]byte
 	request := abi.AllocRequest{Length: uint64(length)}
 	request.Encode(payload[:])
@@ -147,7 +195,7 @@ func (c *Conn) drainGrants(mine *record) error {
 		case abi.KindGrant, abi.KindRefused:
 			err = c.takeGrant(&h, mine)
 		case abi.KindRecall:
-			// Grants are used as soon as they arrive; there is none to return.
+			err = c.takeRecall(&h)
 		default:
 			err = violation("kind %d in the grant ring (allowed: %d to %d)",
 				h.Kind, abi.KindGrant, abi.KindRefused)
@@ -162,6 +210,9 @@ func (c *Conn) drainGrants(mine *record) error {
 
 // takeGrant brings a grant, or its refusal, to the record that awaits it.
 func (c *Conn) takeGrant(h *abi.SlotHeader, mine *record) error {
+	if h.Correlation == 0 && h.Kind == abi.KindGrant {
+		return c.takeStock(h)
+	}
 	r, generation := c.find(h.Correlation, awaitsGrant)
 	if r == nil {
 		return violation("grant for correlation %#x, which awaits none", h.Correlation)
@@ -232,6 +283,17 @@ func (c *Conn) giveBack(correlation uint64, ref *abi.BufferRef) {
 	header := abi.SlotHeader{Kind: abi.KindReturn, Correlation: correlation}
 	c.counters.held.Add(-1)
 	_ = c.publishReturn(&header, payload[:]) // a failure has ended the session
+}
+
+// surrender is giveBack for somebody who owns no record: the session may have ended.
+func (c *Conn) surrender(ref *abi.BufferRef) {
+	c.token.Lock()
+	defer c.token.Unlock()
+	if c.sealed {
+		c.counters.held.Add(-1)
+		return
+	}
+	c.giveBack(0, ref)
 }
 
 // publishReturn publishes one message in the return ring.

@@ -12,7 +12,7 @@ import (
 // records of the calls that may be in flight on it.
 //
 //	field             written by
-//	requests, calls   the holder of mu
+//	requests, calls…  the holder of mu
 //	replies, replied  the holder of the session's token
 //	free              anybody, atomically
 type lane struct {
@@ -27,6 +27,8 @@ type lane struct {
 	// leaving says that GOAWAY was answered: no CALL may follow.
 	leaving bool
 	calls   uint64
+	// copied counts the bytes of values in slots.
+	copied uint64
 
 	_       [abi.LimitLine]byte
 	replies *ring.Consumer
@@ -54,6 +56,9 @@ func (c *Conn) publish(r *record, header *abi.SlotHeader, value []byte) error {
 	}
 	ringBell, err := c.push(l, header, value)
 	l.calls++
+	if header.Flags&abi.FlagBuffers == 0 {
+		l.copied += uint64(len(value))
+	}
 	l.mu.Unlock()
 	if err != nil {
 		r.withdraw()

@@ -29,6 +29,8 @@ type options struct {
 	wait  WaitPolicy
 	lanes int
 	log   *slog.Logger
+	// leakCheck and guard are for finding mistakes with buffers.
+	leakCheck, guard bool
 	// patience is stopPatience, unless a test has less.
 	patience time.Duration
 }
@@ -45,6 +47,15 @@ func WithLanes(count int) Option { return func(o *options) { o.lanes = count } }
 // WithLogger sets where the session reports its begin, its end and defects; of
 // Spawn also what the sidecar writes, line by line. The default is silence.
 func WithLogger(log *slog.Logger) Option { return func(o *options) { o.log = log } }
+
+// WithLeakCheck notes where each Buffer and each large reply was had, about a
+// microsecond each, so that the report of a forgotten one names the place.
+func WithLeakCheck() Option { return func(o *options) { o.leakCheck = true } }
+
+// WithGuard makes the bytes of each Buffer and each large reply inaccessible once
+// it is released or sent: who kept a slice of them faults at its next use. It is for
+// tests; each buffer costs two system calls.
+func WithGuard() Option { return func(o *options) { o.guard = true } }
 
 func newOptions(list []Option) (*options, error) {
 	o := &options{patience: stopPatience}

@@ -2,6 +2,7 @@ package outrigger
 
 import (
 	"sync/atomic"
+	"time"
 
 	"github.com/outrigger-ipc/outrigger/client-go/internal/abi"
 	"github.com/outrigger-ipc/outrigger/client-go/internal/ring"
@@ -39,15 +40,18 @@ type record struct {
 	// encoder writes typed requests, those that fit a slot into inline; only the
 	// owner uses them.
 	encoder rkyv.Encoder
-	// spare is memory for a typed reply, fetched while the call is under way; only
+	// spare is memory for a reply, fetched while the call is under way; only
 	// the owner uses it.
-	spare  *archiveMemory
+	spare  *cell
 	inline [abi.LimitInlineMax]byte
 	// place is the record's index in its lane.
 	place int
 	// signal wakes the owner: one value for each parked record that is settled.
 	signal chan struct{}
-	answer answer
+	// alarmed gets a value when the timer fires; both are made when they are needed.
+	alarmed chan struct{}
+	timer   *time.Timer
+	answer  answer
 	// A record keeps its distance from the next one's word.
 	_ [abi.LimitLine]byte
 }
@@ -79,6 +83,27 @@ const (
 func (r *record) begin(index uint64, indexBits uint8) {
 	r.generation++
 	r.correlation = r.generation<<indexBits | (index + 1)
+}
+
+// alarm returns a channel that gets a value after a time, unless the owner stops the
+// timer before. It is the owner's until the next call of alarm.
+func (r *record) alarm(after time.Duration) <-chan struct{} {
+	if r.timer == nil {
+		r.alarmed = make(chan struct{}, 1)
+		r.timer = time.AfterFunc(after, func() {
+			select {
+			case r.alarmed <- struct{}{}:
+			default: // one of before, that nobody waited for
+			}
+		})
+		return r.alarmed
+	}
+	select {
+	case <-r.alarmed:
+	default:
+	}
+	r.timer.Reset(after)
+	return r.alarmed
 }
 
 // await opens the record for one answer.

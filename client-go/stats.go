@@ -25,6 +25,18 @@ type Stats struct {
 	// BuffersHeld is the buffers that this side has right now: granted for a large
 	// payload, or lent with a large reply.
 	BuffersHeld uint64
+	// BuffersStocked is the buffers that the server has granted ahead of need.
+	// BuffersQuarantined is those that were forgotten after their bytes had been
+	// handed out; they are out of use until the session ends.
+	BuffersStocked, BuffersQuarantined uint64
+	// BuffersReclaimed is how many were forgotten and given back, as their bytes had
+	// never been handed out.
+	BuffersReclaimed uint64
+	// Allocs is how often the server was asked for a buffer, a round trip each.
+	Allocs uint64
+	// CopiedIn is the bytes of values that were copied into shared memory, CopiedOut
+	// those copied out of it. What is written or read in place is not among them.
+	CopiedIn, CopiedOut uint64
 	// BeltDefects is how often the second look that is taken once a second found
 	// a reply that nobody had been woken for. It should be 0.
 	BeltDefects uint64
@@ -36,6 +48,8 @@ type counters struct {
 	spinsLost, sleeps        atomic.Uint64
 	bells, wakes, defects    atomic.Uint64
 	held                     atomic.Int64
+	reclaimed, allocs        atomic.Uint64
+	copiedIn, copiedOut      atomic.Uint64 // of buffers; those of slots are counted under locks
 }
 
 // Stats returns the session's counters. It works after Close too.
@@ -50,15 +64,23 @@ func (c *Conn) Stats() Stats {
 		Bells:             c.counters.bells.Load(),
 		Wakes:             c.counters.wakes.Load(),
 		BuffersHeld:       uint64(max(c.counters.held.Load(), 0)),
+		BuffersStocked:    uint64(c.stock.size()),
+		BuffersReclaimed:  c.counters.reclaimed.Load(),
+		Allocs:            c.counters.allocs.Load(),
+		CopiedIn:          c.counters.copiedIn.Load(),
+		CopiedOut:         c.counters.copiedOut.Load(),
 		BeltDefects:       c.counters.defects.Load(),
 	}
 	for _, l := range c.lanes {
 		l.mu.Lock()
 		s.Calls += l.calls
+		s.CopiedIn += l.copied
 		l.mu.Unlock()
 	}
 	c.token.Lock()
 	defer c.token.Unlock()
 	s.Replies = c.replies
+	s.CopiedOut += c.copied
+	s.BuffersQuarantined = uint64(len(c.quarantined))
 	return s
 }

@@ -102,17 +102,17 @@ func (c *Conn) invokeTyped(
 	return c.collectArchive(r, reading)
 }
 
-// collectArchive copies the reply out of a settled record and gives the record
-// back.
+// collectArchive takes the reply out of a settled record, a small one by copy and a
+// large one as it is, and gives the record back.
 func (c *Conn) collectArchive(r *record, reading bool) (Archive, error) {
 	a := &r.answer
+	if a.isPlain() && a.to > 0 {
+		archive := archiveIn(r.takeSpare(), a.to)
+		copy(archive.Bytes(), a.body[:a.to])
+		c.finishCall(r, reading)
+		return archive, nil
+	}
 	if reading {
-		if a.isPlain() && a.to > 0 {
-			archive := r.takeSpare(a.to)
-			copy(archive.Bytes(), a.body[:a.to])
-			c.stopReadingAndRelease(r)
-			return archive, nil
-		}
 		c.stopReading()
 	}
 	if err := a.ended; err != nil {
@@ -124,12 +124,14 @@ func (c *Conn) collectArchive(r *record, reading bool) (Archive, error) {
 		c.retire(r)
 		return Archive{}, err
 	}
-	archive := newArchive(a.length())
-	err := a.copyValue(archive.Bytes())
-	c.retire(r)
-	if err != nil {
-		archive.Release()
-		return Archive{}, c.defect(err)
+	length := a.length()
+	if length == 0 {
+		c.retire(r)
+		return Archive{}, nil
 	}
-	return archive, nil
+	m, err := c.keep(r)
+	if err != nil {
+		return Archive{}, err
+	}
+	return archiveIn(m, length), nil
 }

@@ -87,6 +87,16 @@ func (c *Conn) stopReadingAndRelease(r *record) {
 	c.offer()
 }
 
+// finishCall releases a record whose answer was taken, and ends the reading if it
+// goes on.
+func (c *Conn) finishCall(r *record, reading bool) {
+	if reading {
+		c.stopReadingAndRelease(r)
+	} else {
+		c.release(r)
+	}
+}
+
 // waitReading is wait, but for the verdict readIt.
 func (c *Conn) waitReading(
 	r *record, answers *ring.Consumer, done, stop <-chan struct{},

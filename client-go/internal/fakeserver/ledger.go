@@ -11,8 +11,12 @@ import (
 	"github.com/outrigger-ipc/outrigger/client-go/internal/abi"
 )
 
-// buffersPerExtent is small, so that tests see several extents.
-const buffersPerExtent = 2
+const (
+	// buffersPerExtent is small, so that tests see several extents.
+	buffersPerExtent = 2
+	// buffersMax is the most buffers that the client may have at a time.
+	buffersMax = 128
+)
 
 type bufferState uint8
 
@@ -44,9 +48,14 @@ type ledger struct {
 	extents []*extent
 	nextID  uint64
 	closed  bool
+	// freed is signalled when a buffer came back, or at the end.
+	freed sync.Cond
 }
 
-func (l *ledger) init(session *Session) { l.session = session }
+func (l *ledger) init(session *Session) {
+	l.session = session
+	l.freed.L = &l.mu
+}
 
 // allocate finds or makes a free buffer and waits until the client has mapped it.
 func (l *ledger) allocate(
@@ -57,6 +66,9 @@ func (l *ledger) allocate(
 		bufferLen *= 2
 	}
 	l.mu.Lock()
+	for l.count() >= buffersMax && !l.closed {
+		l.freed.Wait()
+	}
 	e, index := l.find(side, bufferLen)
 	if e == nil && !l.closed {
 		e = l.announce(side, bufferLen)
@@ -208,13 +220,21 @@ func (l *ledger) grant(correlation, length uint64) {
 			return
 		}
 	}
-	s := l.session
+	l.session.publishGrant(&h, payload)
+}
+
+// publishGrant publishes a message in the grant ring.
+func (s *Session) publishGrant(h *abi.SlotHeader, payload []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.pushGrant(h, payload)
+}
+
+func (s *Session) pushGrant(h *abi.SlotHeader, payload []byte) {
 	if s.ended {
 		return
 	}
-	if err := s.grants.Stage(&h, payload); err != nil {
+	if err := s.grants.Stage(h, payload); err != nil {
 		s.server.violated("grant ring: %v", err)
 	} else if s.grants.Publish() {
 		s.ringClient()
@@ -239,8 +259,26 @@ func (l *ledger) use(h *abi.SlotHeader, payload []byte) []byte {
 		return nil
 	}
 	e.state[ref.Index] = stateFree
-	return bytes.Clone(e.memory[ref.Offset:][:ref.Length])
+	l.freed.Broadcast()
+	value := bytes.Clone(e.memory[ref.Offset:][:ref.Length])
+	if server.options.Stock {
+		e.state[ref.Index] = stateGranted
+		e.generation[ref.Index]++
+		ref.Generation, ref.Length = e.generation[ref.Index], e.bufferLen
+		l.session.stock(&ref)
+	}
+	return value
 }
+
+// stock publishes a grant that nobody asked for. The caller holds the session's lock.
+func (s *Session) stock(ref *abi.BufferRef) {
+	payload := make([]byte, abi.BufferRefSize)
+	ref.Encode(payload)
+	s.pushGrant(&abi.SlotHeader{Kind: abi.KindGrant}, payload)
+}
+
+// Recall asks for all that is in stock.
+func (s *Session) Recall() { s.publishGrant(&abi.SlotHeader{Kind: abi.KindRecall}, nil) }
 
 func (l *ledger) giveBack(ref *abi.BufferRef) {
 	l.mu.Lock()
@@ -251,6 +289,7 @@ func (l *ledger) giveBack(ref *abi.BufferRef) {
 		return
 	}
 	e.state[ref.Index] = stateFree
+	l.freed.Broadcast()
 }
 
 // check finds the extent of a reference if its buffer is in one of the states.
@@ -288,9 +327,13 @@ func (s *Session) DropExtents() (count int) {
 	return count
 }
 
-func (l *ledger) out() (count int) {
+func (l *ledger) out() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	return l.count()
+}
+
+func (l *ledger) count() (count int) {
 	for _, e := range l.extents {
 		for _, state := range e.state {
 			if state != stateFree {
@@ -305,6 +348,7 @@ func (l *ledger) free() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.closed = true
+	l.freed.Broadcast()
 	for _, e := range l.extents {
 		_ = unix.Munmap(e.memory)
 		e.memory = nil

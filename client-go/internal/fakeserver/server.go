@@ -36,7 +36,9 @@ type Options struct {
 	// no allocations. It is for measuring the client.
 	Bare bool
 	// Manual leaves the reading of the rings to the caller of Session.Work.
-	Manual   bool
+	Manual bool
+	// Stock grants the buffer of each request anew, unasked, once it was read.
+	Stock    bool
 	Handlers map[string]Handler
 	Tamper   Tamper
 }

@@ -35,6 +35,19 @@ func Map(fd int, length uint64, access Access) ([]byte, error) {
 // from it, must not be touched any more.
 func Unmap(memory []byte) error { return unix.Munmap(memory) }
 
+// Protect changes how whole pages of a mapping may be used. It is for finding
+// mistakes: where it fails, for pages larger than a buffer, nothing changes.
+func Protect(memory []byte, access Access) {
+	protection := unix.PROT_NONE
+	switch access {
+	case ReadOnly:
+		protection = unix.PROT_READ
+	case ReadWrite:
+		protection = unix.PROT_READ | unix.PROT_WRITE
+	}
+	_ = unix.Mprotect(memory, protection)
+}
+
 // Populate maps all pages of memory in advance, so that the first lap of a ring
 // costs no page faults. It is a hint: kernels before 5.14 refuse it.
 func Populate(memory []byte, access Access) {

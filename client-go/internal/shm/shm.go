@@ -23,6 +23,8 @@ const (
 	ReadOnly Access = iota
 	// ReadWrite is for memory that the client writes.
 	ReadWrite
+	// NoAccess is for memory that nobody may touch; see Protect.
+	NoAccess
 )
 
 // UntrustedError says that a file is not what the peer promised: its seals or

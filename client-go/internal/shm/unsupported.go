@@ -27,6 +27,9 @@ func Map(int, uint64, Access) ([]byte, error) { return nil, Supported() }
 // Unmap is not supported here.
 func Unmap([]byte) error { return Supported() }
 
+// Protect does nothing here.
+func Protect([]byte, Access) {}
+
 // Populate does nothing here.
 func Populate([]byte, Access) {}
 

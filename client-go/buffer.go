@@ -1,0 +1,306 @@
+package outrigger
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"runtime"
+
+	"github.com/outrigger-ipc/outrigger/client-go/internal/abi"
+)
+
+// A Buffer is a value outside of Go's memory, as long as it does not fit in a slot:
+// one that Alloc granted for a request, to be written in place, or one that the server
+// lent with a reply, to be read in place. The server allocates and frees all of them.
+//
+//	c.Alloc ─▶ granted ── Bytes: write ── CallBuffer ─▶ the server's
+//	                          └────────── Release ────▶ the server's
+//	reply ───▶ lent ───── Bytes: read ─── Release ────▶ the server's
+//
+// A Buffer is had, and belongs to whoever has it, until it is released or sent.
+// Copies of the struct share it; after that all of them are empty. Release it when it
+// is done with: one that is forgotten goes back only if Bytes was never called, and
+// else is out of use until the session ends, which is reported; see WithLogger.
+//
+// A Buffer is for one goroutine at a time. The zero Buffer is no value.
+type Buffer struct {
+	cell       *cell
+	generation uint64
+	length     int
+}
+
+// BufferInfo says where a buffer is.
+type BufferInfo struct {
+	// Len is the bytes of the value, Cap those that the buffer has.
+	Len, Cap int
+	// Extent, Index and Generation name the buffer in the session; they are 0 for a
+	// value in memory of this process.
+	Extent, Index, Generation uint32
+	// Lent says that it came with a reply and cannot be written.
+	Lent bool
+}
+
+func bufferIn(m *cell, length int) Buffer {
+	return Buffer{cell: m, generation: m.generation.Load(), length: length}
+}
+
+// Alloc returns a Buffer of n bytes for a request. Their content is unspecified. Where
+// n bytes fit in a slot they are in memory of this process, and copied when they are
+// sent; else they are memory that the server reads.
+//
+// Errors: ErrInvalidArgument for a negative n; ErrBufferTooSmall if n is above the
+// session's limit; ErrResourceExhausted if the server has no memory for it now; those
+// of a context; why the session takes no calls.
+func (c *Conn) Alloc(ctx context.Context, n int) (Buffer, error) {
+	if n < 0 {
+		return Buffer{}, failure(CodeInvalidArgument, fmt.Sprintf("%d bytes (minimum 0)", n))
+	}
+	if err := ctx.Err(); err != nil {
+		return Buffer{}, expired(err)
+	}
+	if uint64(n) > c.payloadMax {
+		return Buffer{}, failure(CodeBufferTooSmall, n, c.payloadMax)
+	}
+	if err := c.refusal(); err != nil {
+		return Buffer{}, err
+	}
+	if n <= abi.LimitInlineMax {
+		return bufferIn(newCell(n), n), nil
+	}
+	e, ref, stocked := c.fromStock(n)
+	if !stocked {
+		r, err := c.acquire(ctx)
+		if err != nil {
+			return Buffer{}, err
+		}
+		if e, ref, err = c.borrow(ctx, r, n); err != nil {
+			return Buffer{}, err
+		}
+		return c.lease(r, e, &ref, n)
+	}
+	return c.lease(nil, e, &ref, n)
+}
+
+// lease makes a Buffer of a grant, and gives the record back that it was asked with.
+func (c *Conn) lease(r *record, e *extent, ref *abi.BufferRef, n int) (Buffer, error) {
+	m, err := c.leasing(e, ref)
+	if r != nil {
+		c.release(r)
+	}
+	if err != nil {
+		c.counters.held.Add(-1)
+		return Buffer{}, err
+	}
+	return bufferIn(m, n), nil
+}
+
+// FromBytes returns a Buffer with a copy of value.
+//
+// Errors: those of Alloc.
+func (c *Conn) FromBytes(ctx context.Context, value []byte) (Buffer, error) {
+	b, err := c.Alloc(ctx, len(value))
+	if err != nil {
+		return Buffer{}, err
+	}
+	if b.cell.leased() != nil {
+		c.counters.copiedIn.Add(uint64(len(value)))
+	}
+	copy(b.cell.view(b.length), value)
+	return b, nil
+}
+
+// FromJSON returns a Buffer with value as JSON.
+//
+// Errors: "outrigger: json marshal: …" with what encoding/json said; those of Alloc.
+func (c *Conn) FromJSON(ctx context.Context, value any) (Buffer, error) {
+	text, err := json.Marshal(value)
+	if err != nil {
+		return Buffer{}, fmt.Errorf("outrigger: json marshal: %w", err)
+	}
+	return c.FromBytes(ctx, text)
+}
+
+// Bytes returns the value itself, or nil after it was released or sent. The slice must
+// not be used then. Bytes of a reply must not be written: if the server wrote them,
+// that faults.
+func (b Buffer) Bytes() []byte {
+	if !b.cell.current(b.generation) {
+		return nil
+	}
+	return b.cell.bytes(b.length)
+}
+
+// Len returns the bytes of the value; 0 after it was released or sent.
+func (b Buffer) Len() int {
+	if !b.cell.current(b.generation) {
+		return 0
+	}
+	return b.length
+}
+
+// IsEmpty reports whether Len is 0.
+func (b Buffer) IsEmpty() bool { return b.Len() == 0 }
+
+// Clone returns a copy in memory of this process, which needs no Release but takes
+// one. It may be sent by any Conn. The clone of what was released is the zero Buffer.
+func (b Buffer) Clone() Buffer {
+	if !b.cell.current(b.generation) {
+		return Buffer{}
+	}
+	m := newCell(b.length)
+	copy(m.view(b.length), b.cell.view(b.length))
+	runtime.KeepAlive(b.cell)
+	return bufferIn(m, b.length)
+}
+
+// ToJSON decodes the value, which is JSON, into the variable that into points to.
+//
+// Errors: "outrigger: buffer is empty or freed"; what encoding/json said, wrapped.
+func (b Buffer) ToJSON(into any) error {
+	if b.IsEmpty() {
+		return fmt.Errorf("outrigger: buffer is empty or freed")
+	}
+	err := json.Unmarshal(b.cell.view(b.length), into)
+	runtime.KeepAlive(b.cell)
+	if err != nil {
+		return fmt.Errorf("outrigger: json unmarshal: %w", err)
+	}
+	return nil
+}
+
+// Inspect says where the buffer is; it is zero after it was released or sent.
+func (b Buffer) Inspect() BufferInfo {
+	if !b.cell.current(b.generation) {
+		return BufferInfo{}
+	}
+	l := b.cell.leased()
+	if l == nil {
+		return BufferInfo{Len: b.length, Cap: b.length}
+	}
+	return BufferInfo{
+		Len: b.length, Cap: len(l.bytes), Lent: l.extent.side == abi.SideServer,
+		Extent: l.ref.Extent, Index: l.ref.Index, Generation: l.ref.Generation,
+	}
+}
+
+// Release gives the buffer back. It may be called again, and on copies: the first
+// counts.
+func (b Buffer) Release() { b.cell.release(b.generation) }
+
+// CallBuffer is Call with buffers: the request is sent where it is, the reply is read
+// where the server wrote it. The request is the call's, whatever becomes of it, but
+// for errors that say that it is none. A reply that came with another call may be
+// sent, too; it is copied.
+//
+// Release the reply when it is read. It is the zero Buffer if the server sent no value.
+//
+// Errors: those of Call; ErrInvalidHandle for a request that was released or sent,
+// ErrInvalidArgument for one of another Conn.
+func (c *Conn) CallBuffer(ctx context.Context, method string, request Buffer) (Buffer, error) {
+	if err := c.checkRequest(request); err != nil {
+		return Buffer{}, err
+	}
+	r, err := c.callable(ctx, method)
+	if err != nil {
+		request.Release()
+		return Buffer{}, err
+	}
+	header := abi.SlotHeader{
+		Kind: abi.KindCall, Method: r.last.id, Correlation: r.correlation,
+		Codec: abi.CodecRaw, Deadline: c.clock.deadlineNs(ctx),
+	}
+	if err := c.sendBuffer(ctx, r, &header, request); err != nil {
+		return Buffer{}, err
+	}
+	reading, err := c.await(ctx, r, true)
+	if err != nil {
+		return Buffer{}, err
+	}
+	return c.collectBuffer(r, reading)
+}
+
+// checkRequest refuses a Buffer that cannot be sent; it stays whose it is.
+func (c *Conn) checkRequest(b Buffer) error {
+	if b.cell == nil {
+		return nil
+	}
+	if !b.cell.current(b.generation) {
+		return failure(CodeInvalidHandle, "the buffer was released or sent")
+	}
+	if l := b.cell.leased(); l != nil && l.conn != c && l.extent.side == abi.SideClient {
+		return failure(CodeInvalidArgument, "a buffer of another Conn")
+	}
+	return nil
+}
+
+// callable takes a record for a call of an untyped method.
+func (c *Conn) callable(ctx context.Context, method string) (*record, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, expired(err)
+	}
+	return c.seat(ctx, methodKey{name: method})
+}
+
+// sendBuffer publishes a call with a Buffer, which is moved.
+//
+// Errors: those of send.
+func (c *Conn) sendBuffer(
+	ctx context.Context, r *record, header *abi.SlotHeader, b Buffer,
+) error {
+	if b.cell == nil {
+		return c.send(ctx, r, header, nil, nil)
+	}
+	l := b.cell.leased()
+	if l == nil || l.extent.side == abi.SideServer {
+		err := c.send(ctx, r, header, b.cell.view(b.length), nil)
+		b.Release()
+		return err
+	}
+	if !b.cell.end(b.generation) {
+		c.release(r)
+		return failure(CodeInvalidHandle, "the buffer was released or sent")
+	}
+	_, _, ref := l.take()
+	b.cell.recycle()
+	ref.Length = uint64(b.length)
+	return c.sendGranted(r, header, &ref)
+}
+
+// collectBuffer takes the reply out of a settled record and gives the record back.
+func (c *Conn) collectBuffer(r *record, reading bool) (Buffer, error) {
+	a := &r.answer
+	if a.isPlain() {
+		m := r.takeSpare()
+		copy(m.view(a.to), a.body[:a.to])
+		b := bufferIn(m, a.to)
+		c.finishCall(r, reading)
+		return b, nil
+	}
+	if reading {
+		c.stopReading()
+	}
+	switch {
+	case a.ended != nil:
+		err := a.ended
+		c.release(r)
+		return Buffer{}, err
+	case Code(a.code) != CodeOK:
+		err := c.collectError(a)
+		c.retire(r)
+		return Buffer{}, err
+	case a.flags&abi.FlagNoValue != 0:
+		c.release(r)
+		return Buffer{}, nil
+	case a.extent == nil:
+		m, length := newCell(a.length()), a.length()
+		_ = a.copyValue(m.view(length)) // out of the answer, which cannot fail
+		c.release(r)
+		return bufferIn(m, length), nil
+	}
+	length := a.length()
+	m, err := c.keep(r)
+	if err != nil {
+		return Buffer{}, err
+	}
+	return bufferIn(m, length), nil
+}

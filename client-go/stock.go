@@ -1,0 +1,146 @@
+package outrigger
+
+import (
+	"math/bits"
+	"sync"
+
+	"github.com/outrigger-ipc/outrigger/client-go/internal/abi"
+)
+
+// Grants ahead of need: buffers of common sizes that the server has granted unasked,
+// so that a large call needs no round trip for its buffer.
+//
+//	GRANT, correlation 0 ─▶ stock ─▶ a call, an Alloc
+//	                          └────── RECALL ─▶ RETURN
+//
+// Who finds no buffer in stock reads the grant ring before he asks for one.
+
+const (
+	// stockClasses is the sizes that are stocked: BUFFER_MIN and its doubles.
+	stockClasses = 8
+	// stockMax is the most buffers in stock; a server grants far fewer.
+	stockMax = 4096
+)
+
+// granted is a buffer that this side may write.
+type granted struct {
+	extent *extent
+	ref    abi.BufferRef
+}
+
+// stock is guarded by its own lock, which nobody holds while he waits.
+type stock struct {
+	mu      sync.Mutex
+	classes [stockClasses][]granted
+	count   int
+}
+
+// classOf returns the class of buffers for so many bytes; it may be none of the stock's.
+func classOf(length uint64) int {
+	return bits.Len64((max(length, 1) - 1) / abi.LimitBufferMin)
+}
+
+// take removes a buffer for so many bytes.
+func (s *stock) take(length uint64) (g granted, ok bool) {
+	class := classOf(length)
+	if class >= stockClasses {
+		return g, false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	last := len(s.classes[class]) - 1
+	if last < 0 {
+		return g, false
+	}
+	g = s.classes[class][last]
+	s.classes[class] = s.classes[class][:last]
+	s.count--
+	return g, true
+}
+
+// put adds a buffer; false if it is of no stocked size, or if there are too many.
+func (s *stock) put(g granted) bool {
+	class := classOf(g.ref.Length)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if class >= stockClasses || s.count == stockMax {
+		return false
+	}
+	s.classes[class] = append(s.classes[class], g)
+	s.count++
+	return true
+}
+
+// size counts the buffers.
+func (s *stock) size() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.count
+}
+
+// fromStock takes a buffer for so many bytes that was granted unasked.
+func (c *Conn) fromStock(length int) (*extent, abi.BufferRef, bool) {
+	g, ok := c.stock.take(uint64(length))
+	if !ok && classOf(uint64(length)) < stockClasses {
+		c.readGrants()
+		g, ok = c.stock.take(uint64(length))
+	}
+	if ok {
+		c.counters.held.Add(1)
+	}
+	return g.extent, g.ref, ok
+}
+
+// readGrants reads the grant ring for everybody.
+func (c *Conn) readGrants() {
+	c.token.Lock()
+	defer c.token.Unlock()
+	if c.sealed {
+		return
+	}
+	if err := c.drainGrants(nil); err != nil {
+		c.seal(err)
+	}
+}
+
+// takeStock puts a grant that nobody asked for into the stock. One of a size that is
+// not stocked goes back.
+//
+// Preconditions: the caller holds the token.
+func (c *Conn) takeStock(h *abi.SlotHeader) error {
+	var a answer
+	if err := a.readGrant(c.grants, h, &c.extents); err != nil {
+		return err
+	}
+	if !c.stock.put(granted{a.extent, a.ref}) {
+		return c.returnGrant(&a.ref)
+	}
+	return nil
+}
+
+// takeRecall returns all that is in stock.
+//
+// Preconditions: the caller holds the token.
+func (c *Conn) takeRecall(h *abi.SlotHeader) error {
+	if h.PayloadLen != 0 || h.Flags != 0 || h.Code != 0 || h.Correlation != 0 {
+		return violation("RECALL with %d bytes, flags %#x, code %d, correlation %#x (allowed: 0)",
+			h.PayloadLen, h.Flags, h.Code, h.Correlation)
+	}
+	for class := range c.stock.classes {
+		length := uint64(abi.LimitBufferMin) << class
+		for g, ok := c.stock.take(length); ok; g, ok = c.stock.take(length) {
+			if err := c.returnGrant(&g.ref); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// returnGrant returns a buffer that counted as nobody's.
+func (c *Conn) returnGrant(ref *abi.BufferRef) error {
+	var payload [abi.BufferRefSize]byte
+	ref.Encode(payload[:])
+	header := abi.SlotHeader{Kind: abi.KindReturn}
+	return c.publishReturn(&header, payload[:])
+}
