@@ -36,7 +36,8 @@ func TestMain(m *testing.M) {
 
 func serveInChild(path string) {
 	server, err := fakeserver.Start(path, fakeserver.Options{
-		Credits: 64, Spin: time.Millisecond, Handlers: handlers(), Bare: os.Getenv(bareEnv) != "", Stock: true,
+		Credits: 64, Spin: time.Millisecond, Handlers: handlers(),
+		Bare: os.Getenv(bareEnv) != "", Stock: true,
 	})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
