@@ -52,6 +52,22 @@ func TestMethodsWithFieldsAndParametersOfEveryNameWorkNF33(t *testing.T) {
 	}
 }
 
+// What server/facade/examples/testbed/words.rs says in Rust.
+func TestConstantsHaveNamesThatNothingElseHasNF31(t *testing.T) {
+	if dictionary.ClientConstant != "a\x00b" || !dictionary.NewClientConstant {
+		t.Errorf("%q, %t", dictionary.ClientConstant, dictionary.NewClientConstant)
+	}
+	if dictionary.WordsConstant != -1<<63 || dictionary.BuildWordsConstant != '\'' {
+		t.Errorf("%d, %q", dictionary.WordsConstant, dictionary.BuildWordsConstant)
+	}
+	if dictionary.BuildWordsConstant2 != 1<<32-2 || dictionary.Half != 2 {
+		t.Errorf("%d, %d", dictionary.BuildWordsConstant2, dictionary.Half)
+	}
+	if dictionary.Match != 0.1 {
+		t.Errorf("%v", dictionary.Match)
+	}
+}
+
 func TestConstantsHaveTheNumbersThatRustGaveThemNF31(t *testing.T) {
 	colors := map[kitchens.Color]uint8{
 		kitchens.ColorRed: 3, kitchens.ColorGreen: 4, kitchens.ColorBlue: 200,

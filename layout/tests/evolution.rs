@@ -131,6 +131,7 @@ const fn method<Q: Root, R: Root>() -> MethodNode {
             name: "visits",
             rust_name: "Visits",
             doc: "",
+            constants: &[],
             methods: &[],
         },
         name: "visits.take",
@@ -351,6 +352,7 @@ fn good_document() -> Document {
         name: "visits",
         rust_name: "Visits",
         doc: "",
+        constants: &[],
         methods: &[MethodNode {
             service: || &VISITS,
             ..method::<third::Visit, third::Mood>()

@@ -10,6 +10,42 @@ import (
 	"github.com/outrigger-ipc/outrigger/client-go/rkyv"
 )
 
+// Constants of the service kitchen.
+const (
+	// Open is OPEN of the service.
+	Open bool = true
+	// Mark is MARK of the service.
+	Mark rune = '\u202e'
+	// SeatsMax is SEATS_MAX of the service.
+	SeatsMax uint8 = 255
+	// Port is PORT of the service.
+	Port uint16 = 65535
+	// KeyMax is KEY_MAX of the service.
+	KeyMax uint32 = 4294967295
+	// Everything is EVERYTHING of the service.
+	Everything uint64 = 18446744073709551615
+	// Low is LOW of the service.
+	Low int8 = -128
+	// Lower is LOWER of the service.
+	Lower int16 = -32768
+	// Coldest is COLDEST of the service.
+	Coldest int32 = -2147483648
+	// Lowest is LOWEST of the service.
+	Lowest int64 = -9223372036854775808
+	// A tenth, rounded.
+	Tenth float32 = 0.1
+	// Tiny is TINY of the service.
+	Tiny float32 = 1e-45
+	// Huge is HUGE of the service.
+	Huge float64 = 1.7976931348623157e308
+	// Tiniest is TINIEST of the service.
+	Tiniest float64 = 5e-324
+	// NulInside is NUL_INSIDE of the service.
+	NulInside string = "a\u0000b"
+	// ClientConstant is CLIENT of the service.
+	ClientConstant string = "rkyv\u002eRef \"\\ \U0001f600 é"
+)
+
 // Methods of every kind.
 //
 // Client calls the service kitchen.

@@ -9,6 +9,24 @@ import (
 	"github.com/outrigger-ipc/outrigger/client-go/rkyv"
 )
 
+// Constants of the service dictionary.
+const (
+	// The name of what a package has anyway.
+	ClientConstant string = "a\u0000b"
+	// NewClientConstant is NEW_CLIENT of the service.
+	NewClientConstant bool = true
+	// WordsConstant is WORDS of the service.
+	WordsConstant int64 = -9223372036854775808
+	// BuildWordsConstant is build_words of the service.
+	BuildWordsConstant rune = '\''
+	// What a constant is made of may be another one.
+	BuildWordsConstant2 uint32 = 4294967294
+	// Half is HALF of the service.
+	Half uint32 = 2
+	// Match is match of the service.
+	Match float32 = 0.1
+)
+
 // Gives words back.
 //
 // Client calls the service dictionary.

@@ -10,6 +10,14 @@ import (
 	"github.com/outrigger-ipc/outrigger/client-go/rkyv"
 )
 
+// Constants of the service store.
+const (
+	// Longest key, in bytes.
+	KeyMax uint32 = 64
+	// Most entries in one answer.
+	FoundMax uint64 = 1000
+)
+
 // Keeps values under keys.
 //
 // Client calls the service store.

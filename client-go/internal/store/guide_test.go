@@ -31,7 +31,7 @@ func TestTheGuidesGoIsThatOfTests(t *testing.T) {
 	}
 	source := flush(string(tests))
 	blocks := regexp.MustCompile("(?ms)^```go\n(.*?)^```$").FindAllStringSubmatch(string(guide), -1)
-	if len(blocks) < 2 {
+	if len(blocks) < 3 {
 		t.Errorf("%d blocks of Go", len(blocks))
 	}
 	for _, block := range blocks {
@@ -53,6 +53,14 @@ func spawn(ctx context.Context, path string) (*outrigger.Conn, error) {
 	return conn, err
 }
 
+// checkKey looks at a key before it is sent, as the guide does.
+func checkKey(entry *store.Entry) error {
+	if len(entry.Key) > int(store.KeyMax) {
+		return fmt.Errorf("key of %d bytes (maximum %d)", len(entry.Key), store.KeyMax)
+	}
+	return nil
+}
+
 // ask queries as the guide does, and says what came of it.
 func ask(ctx context.Context, client *store.Client, query store.Query) string {
 	found, err := client.Query(ctx, query)
@@ -72,7 +80,7 @@ func ask(ctx context.Context, client *store.Client, query store.Query) string {
 	return fmt.Sprintf("%d of %d", found.Entries().Len(), found.Count())
 }
 
-func TestTheGuidesSidecarAnswers(t *testing.T) {
+func TestTheGuidesSidecarAnswersAndKeepsToItsConstantsNF31(t *testing.T) {
 	testbed := os.Getenv("OUTRIGGER_SIDECAR")
 	if testbed == "" {
 		t.Log("not run: OUTRIGGER_SIDECAR is not set")
@@ -86,10 +94,17 @@ func TestTheGuidesSidecarAnswers(t *testing.T) {
 	client := store.NewClient(conn)
 
 	entry := store.Entry{Value: []byte("a value"), Revision: rkyv.Some[uint32](1)}
-	for i := range 1001 {
+	for i := range store.FoundMax + 1 {
 		entry.Key = fmt.Sprintf("key %04d", i)
 		if err := client.Put(t.Context(), &entry); err != nil {
 			t.Fatal(err)
+		}
+	}
+	for _, more := range []int{0, 1} {
+		long := store.Entry{Key: strings.Repeat("k", int(store.KeyMax)+more)}
+		here, there := checkKey(&long), client.Put(t.Context(), &long)
+		if (here != nil) != (more == 1) || (there != nil) != (more == 1) {
+			t.Errorf("a key of %d bytes: here %v, in the sidecar %v", len(long.Key), here, there)
 		}
 	}
 	entry.Revision = rkyv.None[uint32]()
@@ -100,10 +115,10 @@ func TestTheGuidesSidecarAnswers(t *testing.T) {
 		query store.Query
 		want  string
 	}{
-		{store.QueryCount{}, "0 of 1001"},
-		{store.QueryFind{Prefix: "key 000", Limit: 7}, "7 of 1001"},
+		{store.QueryCount{}, "0 of 1002"},
+		{store.QueryFind{Prefix: "key 000", Limit: 7}, "7 of 1002"},
 		{store.QueryFind{Prefix: "key ", Limit: 2000}, "too many: 1"},
-		{store.QueryKeys{Value: []string{"key 0000"}}, "1 of 1001"},
+		{store.QueryKeys{Value: []string{"key 0000"}}, "1 of 1002"},
 		{store.QueryKeys{Value: []string{"key 0000", "none"}}, "missing: none"},
 	} {
 		if said := ask(t.Context(), client, c.query); said != c.want {

@@ -72,6 +72,7 @@ macro_rules! program {
                 name: "differential",
                 rust_name: "Differential",
                 doc: "",
+                constants: &[],
                 methods: &[$($crate::__private::schema::MethodNode {
                     service: || &SERVICE,
                     name: concat!("differential.", $name),

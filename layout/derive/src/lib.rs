@@ -11,10 +11,11 @@
 //!   #[outrigger::service]  trait Greeter { fn greet(…) … }
 //!     ├─ trait Greeter           as written, and Send + Sync + 'static
 //!     ├─ struct GreeterServer    makes handlers of an implementation
-//!     └─ struct GreeterClient    one method per method
+//!     └─ struct GreeterClient    one method per method, and the constants
 //! ```
 
 mod adapter;
+mod constant;
 mod document;
 mod message;
 mod method;
@@ -244,6 +245,25 @@ pub fn message(arguments: TokenStream, item: TokenStream) -> TokenStream {
 /// message that implements `Debug` and `Display`. An `async fn` runs on the asynchronous
 /// executor, one marked `#[outrigger(pool)]` on the worker pool, any other on the thread
 /// that reads requests. `#[outrigger(name = "…")]` names the method.
+///
+/// Constants that the trait declares reach Go, with their documentation: a `bool`, a
+/// `char`, an integer of 8 to 64 bits, a float or a `&'static str`. In Rust they are
+/// constants of the client, not of the trait, as an implementation must not change them:
+///
+/// ```
+/// use outrigger::{Archived, Error};
+/// # #[outrigger::message] pub struct Person { pub name: String }
+///
+/// #[outrigger::service]
+/// pub trait Greeter {
+///     /// Longest name, in bytes.
+///     const NAME_MAX: u32 = 64;
+///
+///     fn greet(&self, person: &Archived<Person>) -> Result<(), Error>;
+/// }
+///
+/// assert_eq!(GreeterClient::NAME_MAX, 64); // in Go: greeter.NameMax
+/// ```
 ///
 /// All attributes stand in the trait, as clients see it, too: an implementation takes
 /// none, and its methods run where the trait says.

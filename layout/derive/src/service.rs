@@ -7,6 +7,7 @@ use syn::meta::ParseNestedMeta;
 use syn::parse::Parser;
 use syn::{Error, Item, ItemTrait, Result, TraitItem, parse_quote};
 
+use crate::constant::Constant;
 use crate::document;
 use crate::message::unraw;
 use crate::method::{Method, checked_name};
@@ -40,6 +41,7 @@ pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> Result<TokenS
         let text = "a service takes no parameters";
         return Err(Error::new_spanned(&item.generics, text));
     }
+    let constants = parse_constants(&mut item)?;
     let methods = parse_methods(&mut item)?;
     // A program that only calls the service implements it nowhere.
     item.attrs.push(parse_quote!(#[allow(dead_code)]));
@@ -49,7 +51,7 @@ pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> Result<TokenS
     let plain = unraw(&item.ident);
     let name = options.name.unwrap_or_else(|| plain.to_snake_case());
     let server = server(&item, &methods, options.json);
-    let client = client(&item, &name, &methods, options.json);
+    let client = client(&item, &name, &constants, &methods, options.json);
     Ok(quote! { #item #server #client })
 }
 
@@ -68,11 +70,25 @@ fn parse_trait(item: TokenStream) -> Result<ItemTrait> {
     }
 }
 
+/// Takes the constants out of the trait.
+fn parse_constants(item: &mut ItemTrait) -> Result<Vec<Constant>> {
+    let mut constants = Vec::new();
+    let mut others = Vec::new();
+    for member in item.items.drain(..) {
+        match member {
+            TraitItem::Const(constant) => constants.push(Constant::parse(&constant)?),
+            other => others.push(other),
+        }
+    }
+    item.items = others;
+    Ok(constants)
+}
+
 fn parse_methods(item: &mut ItemTrait) -> Result<Vec<Method>> {
     let mut methods: Vec<Method> = Vec::new();
     for member in &mut item.items {
         let TraitItem::Fn(function) = member else {
-            let text = "a service has methods only";
+            let text = "a service has methods and constants only";
             return Err(Error::new_spanned(member, text));
         };
         let method = Method::parse(function)?;
@@ -149,12 +165,20 @@ fn server(item: &ItemTrait, methods: &[Method], json: bool) -> TokenStream {
     }
 }
 
-fn client(item: &ItemTrait, name: &str, methods: &[Method], json: bool) -> TokenStream {
+fn client(
+    item: &ItemTrait,
+    name: &str,
+    constants: &[Constant],
+    methods: &[Method],
+    json: bool,
+) -> TokenStream {
     let (ident, visibility) = (&item.ident, &item.vis);
     let client = format_ident!("{ident}Client");
     let doc = format!("Calls the methods of a server that serves [`{ident}`].");
     let (plain, text) = (unraw(ident), document::text(&item.attrs));
     let bounds = bounds(methods);
+    let constant_nodes = constants.iter().map(|constant| constant.node(&client));
+    let constants = constants.iter().map(Constant::item);
     let nodes = methods
         .iter()
         .map(|method| method.node(name, &client, json));
@@ -170,12 +194,15 @@ fn client(item: &ItemTrait, name: &str, methods: &[Method], json: bool) -> Token
         }
 
         impl #client {
+            #(#constants)*
+
             /// What the service looks like to other languages.
             pub const SCHEMA: &'static ::outrigger::__private::schema::ServiceNode =
                 &::outrigger::__private::schema::ServiceNode {
                     name: #name,
                     rust_name: #plain,
                     doc: #text,
+                    constants: &[#(#constant_nodes),*],
                     methods: &[#(#nodes),*],
                 };
 

@@ -74,8 +74,13 @@ pub fn hex(fingerprint: &[u8; 16]) -> String {
 /// #     placement: "inline",
 /// #     json: false,
 /// # };
-/// # static GREETER: ServiceNode =
-/// #     ServiceNode { name: "greeter", rust_name: "Greeter", doc: "", methods: &[GREET] };
+/// # static GREETER: ServiceNode = ServiceNode {
+/// #     name: "greeter",
+/// #     rust_name: "Greeter",
+/// #     doc: "",
+/// #     constants: &[],
+/// #     methods: &[GREET],
+/// # };
 /// let document = Document::of(GREETER.methods);
 /// let text = canonical(&document, &document.services[0].methods[0]);
 /// let types: Vec<&str> = text.lines().filter(|line| line.starts_with("type ")).collect();

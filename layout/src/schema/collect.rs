@@ -5,6 +5,7 @@ use core::{fmt, mem};
 use std::collections::BTreeMap;
 
 use crate::schema::canonical::{canonical, fingerprint, hex, signature};
+use crate::schema::constant::{Constant, ConstantNode};
 use crate::schema::document::{Document, Field, Kind, Method, Service, Type, Variant};
 use crate::schema::node::{EnumNode, FieldNode, Node, NodeOf, Shape, StructNode};
 use crate::schema::version::Fingerprints;
@@ -21,6 +22,7 @@ use crate::schema::version::Fingerprints;
 ///     name: "greeter",
 ///     rust_name: "Greeter",
 ///     doc: "Greets people.",
+///     constants: &[],
 ///     methods: &[MethodNode {
 ///         service: || &GREETER,
 ///         name: "greeter.greet",
@@ -43,6 +45,8 @@ pub struct ServiceNode {
     pub rust_name: &'static str,
     /// Documentation.
     pub doc: &'static str,
+    /// The constants in the order of declaration.
+    pub constants: &'static [ConstantNode],
     /// The methods in the order of declaration.
     pub methods: &'static [MethodNode],
 }
@@ -63,8 +67,13 @@ pub struct ServiceNode {
 /// #     placement: "inline",
 /// #     json: false,
 /// # };
-/// # static GREETER: ServiceNode =
-/// #     ServiceNode { name: "greeter", rust_name: "Greeter", doc: "", methods: &[GREET] };
+/// # static GREETER: ServiceNode = ServiceNode {
+/// #     name: "greeter",
+/// #     rust_name: "Greeter",
+/// #     doc: "",
+/// #     constants: &[],
+/// #     methods: &[GREET],
+/// # };
 /// let method = &GREETER.methods[0];
 /// assert_eq!(method.signature(), "String -> u32");
 /// assert!(method.canonical().contains("\nrequest 0 String\nreply 1 u32\nerror -\n"));
@@ -147,8 +156,13 @@ impl Document {
     /// #     placement: "inline",
     /// #     json: false,
     /// # };
-    /// # static GREETER: ServiceNode =
-    /// #     ServiceNode { name: "greeter", rust_name: "Greeter", doc: "", methods: &[GREET] };
+    /// # static GREETER: ServiceNode = ServiceNode {
+    /// #     name: "greeter",
+    /// #     rust_name: "Greeter",
+    /// #     doc: "",
+    /// #     constants: &[],
+    /// #     methods: &[GREET],
+    /// # };
     /// let document = Document::of(GREETER.methods);
     /// assert_eq!(document.services[0].methods[0].name, "greet");
     /// assert_eq!(document.types.len(), 2);
@@ -170,6 +184,7 @@ impl Document {
                 name: service.name.to_owned(),
                 rust_name: service.rust_name.to_owned(),
                 doc: service.doc.to_owned(),
+                constants: Constant::all(service.constants),
                 methods: methods.map(|method| types.method(method)).collect(),
             });
         }

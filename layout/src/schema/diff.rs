@@ -15,6 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::code::Code;
 use crate::error::Error;
 use crate::schema::canonical::{canonical, first_difference, signature, type_name};
+use crate::schema::constant;
 use crate::schema::document::{Document, Field, Kind, Method, Variant};
 
 /// Most differences of one method that are told.
@@ -34,6 +35,8 @@ pub enum Verdict {
     Older,
     /// Something that neither clients nor servers depend on.
     Harmless,
+    /// A constant differs.
+    Constant,
     /// The method is new: a server of the old side answers NOT_FOUND.
     Added,
     /// The method is gone: a server of the new side answers NOT_FOUND.
@@ -63,6 +66,10 @@ impl Verdict {
                 "safe in both directions: the old side has appended, the new one does not see it"
             }
             Self::Harmless => "safe in both directions: the messages are the same",
+            Self::Constant => {
+                "safe: a constant, on which no message depends; \
+                 a client keeps the value that it was generated with"
+            }
             Self::Added => "safe for old clients: the method is new (old servers: NOT_FOUND)",
             Self::Removed => "not safe for old clients: the method is gone (NOT_FOUND)",
             Self::WithoutJson => "not safe for old clients: no JSON any more (SERIALIZATION)",
@@ -78,12 +85,12 @@ impl Verdict {
     }
 }
 
-/// What differs about one method.
+/// What differs about one method or constant.
 ///
 /// ```
 /// use outrigger_layout::schema::diff::{Change, Verdict};
 /// let change = Change {
-///     method: "greeter.greet".to_owned(),
+///     name: "greeter.greet".to_owned(),
 ///     verdict: Verdict::Removed,
 ///     words: vec!["it was String -> ()".to_owned()],
 /// };
@@ -95,8 +102,8 @@ impl Verdict {
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
-    /// The method's whole name.
-    pub method: String,
+    /// The whole name of the method or constant.
+    pub name: String,
     /// What it means.
     pub verdict: Verdict,
     /// What it is: one sentence each.
@@ -105,15 +112,15 @@ pub struct Change {
 
 impl fmt::Display for Change {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{}: {}", self.method, self.verdict.words())?;
+        writeln!(f, "{}: {}", self.name, self.verdict.words())?;
         self.words
             .iter()
             .try_for_each(|text| writeln!(f, "  {text}"))
     }
 }
 
-/// The methods that differ, by name. Documentation is left out, and so is where types
-/// stand in Rust.
+/// The methods that differ, by name, then the constants. Documentation is left out, and
+/// so is where types stand in Rust.
 ///
 /// ```
 /// use outrigger_layout::schema::{Document, diff::differences};
@@ -139,23 +146,25 @@ pub fn differences(old: &Document, new: &Document) -> Vec<Change> {
             (None, None) => return None,
         };
         Some(Change {
-            method: name.clone(),
+            name: name.clone(),
             verdict,
             words,
         })
     };
-    names.into_iter().filter_map(change).collect()
+    let mut changes: Vec<_> = names.into_iter().filter_map(change).collect();
+    changes.extend(constant::differences(old, new));
+    changes
 }
 
 /// All that is to be said about differences, ending in a new line.
 ///
 /// ```
 /// use outrigger_layout::schema::diff::report;
-/// assert_eq!(report(&[]), "no method differs\n");
+/// assert_eq!(report(&[]), "no method and no constant differs\n");
 /// ```
 pub fn report(changes: &[Change]) -> String {
     if changes.is_empty() {
-        return "no method differs\n".to_owned();
+        return "no method and no constant differs\n".to_owned();
     }
     changes.iter().map(ToString::to_string).collect()
 }
@@ -164,7 +173,7 @@ pub fn report(changes: &[Change]) -> String {
 ///
 /// ```
 /// use outrigger_layout::{Code, schema::diff::{Change, Verdict, check}};
-/// let change = |verdict| Change { method: "greeter.greet".to_owned(), verdict, words: vec![] };
+/// let change = |verdict| Change { name: "greeter.greet".to_owned(), verdict, words: vec![] };
 /// assert!(check(&[change(Verdict::Appended)]).is_ok());
 /// let error = check(&[change(Verdict::Appended), change(Verdict::Removed)]).unwrap_err();
 /// assert_eq!(error.message(), "version mismatch: 1 of 2 methods that differ is not safe");
@@ -175,7 +184,10 @@ pub fn report(changes: &[Change]) -> String {
 /// VERSION_MISMATCH with their number.
 pub fn check(changes: &[Change]) -> Result<(), Error> {
     let wrong = changes.iter().filter(|change| !change.verdict.is_safe());
-    let (wrong, all) = (wrong.count(), changes.len());
+    let constants = changes
+        .iter()
+        .filter(|change| change.verdict == Verdict::Constant);
+    let (wrong, all) = (wrong.count(), changes.len() - constants.count());
     if wrong == 0 {
         return Ok(());
     }

@@ -3,13 +3,16 @@
 //! ```text
 //!   Document ─┬─ types     numbered in the order of the first visit; a type names
 //!             │            others by their numbers, so types may recurse
-//!             └─ services ── methods ── request, reply, error: numbers of types
+//!             └─ services ─┬ methods ── request, reply, error: numbers of types
+//!                          └ constants
 //! ```
 //!
 //! Sizes, alignments and offsets are those of the archived types, in bytes, as the
 //! Rust compiler laid them out. Nothing is derived from them a second time.
 
 use serde::{Deserialize, Serialize};
+
+use crate::schema::constant::Constant;
 
 /// Version of this description, in [`Document::version`].
 pub const DOCUMENT_VERSION: u32 = 1;
@@ -65,6 +68,9 @@ pub struct Service {
     /// Its documentation; may be empty.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub doc: String,
+    /// In the order of declaration; may be none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub constants: Vec<Constant>,
     /// In the order of declaration.
     pub methods: Vec<Method>,
 }

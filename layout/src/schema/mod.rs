@@ -11,6 +11,7 @@ pub mod appended;
 pub mod canonical;
 mod check;
 pub mod collect;
+pub mod constant;
 mod depth;
 pub mod diff;
 pub mod document;
@@ -23,6 +24,7 @@ pub use canonical::{
     Difference, UNTYPED, canonical, fingerprint, first_difference, hex, type_name,
 };
 pub use collect::{MethodNode, ServiceNode};
+pub use constant::Constant;
 pub use document::{Document, Field, Kind, Method, Service, Type, Variant};
 pub use node::{Node, Schema};
 pub use version::{Fingerprints, Root};

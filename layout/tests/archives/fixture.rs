@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::num::{NonZeroI64, NonZeroU8, NonZeroU16, NonZeroU32};
 use std::time::Duration;
 
+use outrigger_layout::schema::constant::{Constant, Value};
 use outrigger_layout::schema::{Document, Fingerprints, Kind, Method, Service, Variant, hex};
 use rkyv::with::{AsVec, Map as MapEach, Niche};
 use uuid::Uuid;
@@ -374,9 +375,43 @@ pub(crate) fn document() -> Document {
         name: "kitchen".to_owned(),
         rust_name: "Kitchen".to_owned(),
         doc: "Methods of every kind.".to_owned(),
+        constants: constants(),
         methods,
     });
     document
+}
+
+/// A constant of every kind, and what is at the ends of kinds.
+fn constants() -> Vec<Constant> {
+    let values = [
+        ("OPEN", Value::Bool(true)),
+        ("MARK", Value::Char('\u{202e}')),
+        ("SEATS_MAX", Value::U8(u8::MAX)),
+        ("PORT", Value::U16(u16::MAX)),
+        ("KEY_MAX", Value::U32(u32::MAX)),
+        ("EVERYTHING", Value::U64(u64::MAX)),
+        ("LOW", Value::I8(i8::MIN)),
+        ("LOWER", Value::I16(i16::MIN)),
+        ("COLDEST", Value::I32(i32::MIN)),
+        ("LOWEST", Value::I64(i64::MIN)),
+        ("TENTH", Value::F32(0.1)),
+        ("TINY", Value::F32(f32::from_bits(1))),
+        ("HUGE", Value::F64(f64::MAX)),
+        ("TINIEST", Value::F64(f64::from_bits(1))),
+        ("NUL_INSIDE", Value::Str("a\0b")),
+        ("CLIENT", Value::Str("rkyv.Ref \"\\ \u{1f600} é")),
+    ];
+    let constant = |(name, value): (&str, Value)| Constant {
+        name: name.to_owned(),
+        doc: if name == "TENTH" {
+            "A tenth, rounded.".to_owned()
+        } else {
+            String::new()
+        },
+        kind: value.kind(),
+        value: value.text(),
+    };
+    values.map(constant).into()
 }
 
 fn method<Q: Described, A: Described>(builder: &mut Builder, name: &str) -> Method {

@@ -82,6 +82,12 @@ impl fmt::Display for StoreError {
 /// Keeps values under keys.
 #[outrigger::service]
 pub trait Store {
+    /// Longest key, in bytes.
+    const KEY_MAX: u32 = 64;
+
+    /// Most entries in one answer.
+    const FOUND_MAX: u64 = 1000;
+
     /// Stores an entry, unless there is a newer one.
     fn put(&self, entry: &Archived<Entry>) -> Result<(), Error>;
 
@@ -100,9 +106,6 @@ pub trait Store {
 #[derive(Debug, Default)]
 pub struct Memory(Mutex<BTreeMap<String, Entry>>);
 
-/// Most entries in one answer.
-const FOUND_MAX: u64 = 1000;
-
 impl Memory {
     fn entries(&self) -> MutexGuard<'_, BTreeMap<String, Entry>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
@@ -117,6 +120,11 @@ fn missing(key: &str) -> StoreError {
 impl Store for Memory {
     fn put(&self, entry: &Archived<Entry>) -> Result<(), Error> {
         let key = entry.key.as_str(); // or &*entry.key
+        let (len, allowed) = (key.len() as u64, StoreClient::KEY_MAX);
+        if len > allowed.into() {
+            let text = format!("key of {len} bytes (maximum {allowed})");
+            return Err(Error::invalid_argument(text));
+        }
         let seen = entry.revision.as_ref().map(|number| number.to_native());
         let mut entries = self.entries();
         let stored = entries.get(key).and_then(|stored| stored.revision);
@@ -145,7 +153,7 @@ impl Store for Memory {
                 }
             }
         }
-        let (seen, allowed) = (entries.len() as u64, FOUND_MAX);
+        let (seen, allowed) = (entries.len() as u64, StoreClient::FOUND_MAX);
         if seen > allowed {
             return Err(StoreError::TooMany { seen, allowed });
         }

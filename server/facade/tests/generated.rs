@@ -50,36 +50,49 @@ fn the_go_packages_of_older_and_other_versions_are_fresh() {
 
 #[test]
 fn docs_and_constants_reach_go_and_stale_code_is_seen_nf31() {
-    let builder = Server::builder().service(kitchen::KitchensServer::new(kitchen::Cook));
+    let builder = Server::builder()
+        .service(kitchen::KitchensServer::new(kitchen::Cook))
+        .service(words::DictionaryServer::new(words::Book));
     let mut schema = builder.registry().schema();
     let files = generate::go(&schema, &[]).expect("a package");
     for (file, wanted) in [
         (
-            0,
+            1,
+            "\t// The name of what a package has anyway.\n\t\
+             ClientConstant string = \"a\\u0000b\"\n",
+        ),
+        (1, "\t// Half is HALF of the service.\n\tHalf uint32 = 2\n"),
+        (
+            2,
             "// Colors with numbers of their own.\ntype Color uint8\n",
         ),
-        (0, "\t// The first.\n\tColorRed Color = 3\n"),
-        (0, "\t// Far away.\n\tColorBlue Color = 200\n"),
-        (0, "\t// A text, in place up to 8 bytes.\n\tName string\n"),
+        (2, "\t// The first.\n\tColorRed Color = 3\n"),
+        (2, "\t// Far away.\n\tColorBlue Color = 200\n"),
+        (2, "\t// A text, in place up to 8 bytes.\n\tName string\n"),
         (
-            0,
+            2,
             "// A text, in place up to 8 bytes.\nfunc (v KitchenView) Name() string {",
         ),
         (
-            0,
+            2,
             "\t// A text and bytes.\n\tShapeTagLabelled ShapeTag = 3\n",
         ),
-        (1, "// Sends kitchens back and forth.\n"),
-        (1, "// Takes the message apart and writes it again.\n"),
+        (3, "// Sends kitchens back and forth.\n"),
+        (3, "// Takes the message apart and writes it again.\n"),
     ] {
         assert!(files[file].text.contains(wanted), "{wanted:?}");
     }
     let folder = std::env::temp_dir().join(format!("or-stale-{}", std::process::id()));
     generate::write_go(&schema, &folder).expect("it can be written");
     generate::check_go(&schema, &folder).expect("it was just written");
+    let former = schema.clone();
     schema.services[0].methods[0].doc = "Says something else.".to_owned();
     let stale = generate::check_go(&schema, &folder).expect_err("the doc has changed");
     let words = "stale: run `outrigger gen go` again";
+    assert!(stale.message().contains(words), "{stale}");
+    let mut schema = former;
+    schema.services[0].constants[5].value = "3".to_owned();
+    let stale = generate::check_go(&schema, &folder).expect_err("a constant has changed");
     assert!(stale.message().contains(words), "{stale}");
     std::fs::remove_dir_all(&folder).expect("the folder");
 }

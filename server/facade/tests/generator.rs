@@ -116,6 +116,7 @@ fn services_that_cannot_be_go_packages_are_refused() {
             name: name.to_owned(),
             rust_name: "Service".to_owned(),
             doc: String::new(),
+            constants: Vec::new(),
             methods: Vec::new(),
         }];
         document.clone()

@@ -89,11 +89,17 @@ diaries.keep: safe in both directions: the new side has appended, the old one do
 #[test]
 fn equal_schemas_differ_in_nothing_wherever_they_come_from() {
     let both = Two::of(&version("second"), &version("second"));
-    assert_eq!(both.diff(), (Some(0), "no method differs\n".to_owned()));
+    assert_eq!(
+        both.diff(),
+        (Some(0), "no method and no constant differs\n".to_owned())
+    );
     let sidecar = Sidecar::start(&[]);
     let server = format!("unix://{}", sidecar.socket());
     let (code, text) = diff(&testbed(), Path::new(&server));
-    assert_eq!((code, &*text), (Some(0), "no method differs\n"));
+    assert_eq!(
+        (code, &*text),
+        (Some(0), "no method and no constant differs\n")
+    );
 }
 
 #[test]
@@ -112,7 +118,10 @@ fn a_sidecar_itself_says_what_differs_from_its_former_schema() {
     assert_eq!(code, Some(0));
     fs::write(&file, &text).expect("a file");
     let words: [&std::ffi::OsStr; 3] = ["schema".as_ref(), "diff".as_ref(), file.as_ref()];
-    assert_eq!(run(&words), (Some(0), "no method differs\n".to_owned()));
+    assert_eq!(
+        run(&words),
+        (Some(0), "no method and no constant differs\n".to_owned())
+    );
     let second = serde_json::to_vec(&version("second")).expect("JSON");
     fs::write(&file, second).expect("a file");
     let (code, text) = run(&words);
@@ -308,11 +317,56 @@ fn versions_that_were_renumbered_are_not_safe_for_older_clients() {
     assert_eq!(code, Some(76), "{text}");
     assert!(text.contains("its versions were renumbered"), "{text}");
     let both = Two::of(&again, &once);
-    assert_eq!(both.diff(), (Some(0), "no method differs\n".to_owned()));
+    assert_eq!(
+        both.diff(),
+        (Some(0), "no method and no constant differs\n".to_owned())
+    );
 }
 
 #[test]
 fn what_is_no_schema_has_the_exit_code_of_the_command() {
     let (code, text) = diff(Path::new("/does/not/exist"), &testbed());
     assert_eq!((code, &*text), (Some(64), ""));
+}
+
+#[test]
+fn constants_that_differ_are_told_and_no_method_depends_on_them_nf_31() {
+    #[allow(dead_code, reason = "only its schema is looked at")]
+    mod former {
+        #[outrigger::service(name = "visits")]
+        trait Visits {
+            const NAME_MAX: u32 = 64;
+            const GREETING: &str = "good day";
+            const OPEN: bool = true;
+            fn take(&self) -> Result<(), outrigger::Error>;
+        }
+        pub(super) const METHODS: &[outrigger::__private::schema::MethodNode] =
+            VisitsClient::SCHEMA.methods;
+    }
+    #[allow(dead_code, reason = "only its schema is looked at")]
+    mod newer {
+        #[outrigger::service(name = "visits")]
+        trait Visits {
+            /// Longest name.
+            const NAME_MAX: u64 = 64;
+            const GREETING: &str = "good \"day\"";
+            const LOUDNESS: f32 = 0.1;
+            fn take(&self) -> Result<(), outrigger::Error>;
+        }
+        pub(super) const METHODS: &[outrigger::__private::schema::MethodNode] =
+            VisitsClient::SCHEMA.methods;
+    }
+    let (old, new) = (Document::of(former::METHODS), Document::of(newer::METHODS));
+    let fingerprint = |document: &Document| document.services[0].methods[0].fingerprint.clone();
+    assert_eq!(fingerprint(&old), fingerprint(&new));
+    let (code, text) = Two::of(&old, &new).diff();
+    let safe = "safe: a constant, on which no message depends; \
+                a client keeps the value that it was generated with";
+    let wanted = format!(
+        "visits.GREETING: {safe}\n  was &str = \"good day\", is &str = \"good \\\"day\\\"\"\n\
+         visits.LOUDNESS: {safe}\n  is new: f32 = 0.1\n\
+         visits.NAME_MAX: {safe}\n  was u32 = 64, is u64 = 64\n\
+         visits.OPEN: {safe}\n  is gone: it was bool = true\n"
+    );
+    assert_eq!((code, text), (Some(0), wanted));
 }

@@ -2,6 +2,7 @@
 
 use super::Unsupported;
 use super::builders;
+use super::constants;
 use super::names::{Scope, exported};
 use super::text::{BANNER, doc, line};
 use super::types::Types;
@@ -68,6 +69,7 @@ pub(super) fn text(
         imports.push("\"github.com/outrigger-ipc/outrigger/client-go/rkyv\"");
     }
     super::import(&mut out, &imports);
+    out.push_str(&constants::text(service, &mut types.scope.clone()));
     out.push('\n');
     out.push_str(&doc(
         "",

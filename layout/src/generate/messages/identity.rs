@@ -48,6 +48,7 @@ impl<'a> Types<'a> {
                 self.bases[number as usize] = scope.claim_with(&[mangled], company);
             }
         }
+        self.scope = scope;
         Ok(())
     }
 

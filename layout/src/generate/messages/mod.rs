@@ -20,6 +20,7 @@
 mod adapters;
 mod builders;
 mod client;
+mod constants;
 mod enums;
 mod functions;
 mod identity;
@@ -113,6 +114,7 @@ impl core::error::Error for Unsupported {}
 ///     name: "echo".to_owned(),
 ///     rust_name: "Echo".to_owned(),
 ///     doc: String::new(),
+///     constants: Vec::new(),
 ///     methods: vec![ping],
 /// };
 /// document.services.push(service.clone());

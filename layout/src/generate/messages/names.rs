@@ -18,7 +18,7 @@ const INITIALISMS: &[&str] = &[
 ];
 
 /// Names that are taken, in one scope.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Scope {
     taken: BTreeSet<String>,
 }

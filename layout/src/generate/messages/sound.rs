@@ -17,6 +17,8 @@ pub(super) fn check(document: &Document) -> Result<(), Unsupported> {
 /// Refuses names of a service that are not names.
 pub(super) fn check_service(service: &Service) -> Result<(), Unsupported> {
     name(&service.name)?;
+    let mut constants = service.constants.iter();
+    constants.try_for_each(|constant| name(&constant.name))?;
     let mut methods = service.methods.iter();
     methods.try_for_each(|method| name(&method.name))
 }

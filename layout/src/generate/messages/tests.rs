@@ -47,6 +47,7 @@ fn document(types: Vec<Type>) -> Document {
         name: "phone".to_owned(),
         rust_name: "Phone".to_owned(),
         doc: String::new(),
+        constants: Vec::new(),
         methods: vec![method],
     };
     let mut document = Document {

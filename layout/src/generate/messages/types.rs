@@ -23,6 +23,7 @@
 //! ```
 
 use super::Unsupported;
+use super::names::Scope;
 use crate::schema::version::Extent;
 use crate::schema::{Document, Field, Kind, Type, type_name};
 
@@ -34,6 +35,8 @@ pub(super) struct Types<'a> {
     /// By the type's number: part of the names of its functions; for structs and
     /// enums also the name of the Go type. Empty if it is not used.
     pub(super) bases: Vec<String>,
+    /// The exported names that are taken.
+    pub(super) scope: Scope,
 }
 
 impl<'a> Types<'a> {
@@ -44,6 +47,7 @@ impl<'a> Types<'a> {
             document,
             used: Vec::new(),
             bases,
+            scope: Scope::default(),
         };
         for root in roots {
             types.visit(*root)?;

@@ -8,6 +8,7 @@ use crate::error::Error;
 use crate::limits::{ARCHIVE_DEPTH_MAX, METHOD_NAME_MAX};
 use crate::schema::appended;
 use crate::schema::canonical::hex;
+use crate::schema::constant;
 use crate::schema::document::{DOCUMENT_VERSION, Document, FORMAT, Field, Kind, Type};
 use crate::schema::version::Fingerprints;
 
@@ -40,8 +41,8 @@ impl Document {
     }
 
     /// Checks that it is of this version, that each number names a type, that no
-    /// type contains itself or nests too deep, and that each fingerprint is of what it
-    /// stands beside.
+    /// type contains itself or nests too deep, that each constant's value is one, and
+    /// that each fingerprint is of what it stands beside.
     ///
     /// ```
     /// use outrigger_layout::{Code, schema::Document};
@@ -181,6 +182,7 @@ impl Document {
     fn check_methods(&self) -> Result<(), Error> {
         let mut names = BTreeSet::new();
         for service in &self.services {
+            constant::check(service)?;
             for method in &service.methods {
                 let name = format!("{}.{}", service.name, method.name);
                 if name.len() as u64 > METHOD_NAME_MAX {
@@ -305,6 +307,7 @@ mod tests {
             name: "s".to_owned(),
             rust_name: "S".to_owned(),
             doc: String::new(),
+            constants: Vec::new(),
             methods: vec![method],
         });
         document

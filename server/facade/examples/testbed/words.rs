@@ -1,7 +1,11 @@
 //! A service whose methods, parameters and fields have the names that generated code
 //! is most likely to have other uses for.
 
-#![allow(non_snake_case, reason = "the names are what is tested")]
+#![allow(
+    non_snake_case,
+    non_upper_case_globals,
+    reason = "the names are what is tested"
+)]
 
 use outrigger::{Archived, Context, Error, Message};
 
@@ -34,6 +38,16 @@ macro_rules! words {
         /// Gives words back.
         #[outrigger::service]
         pub(crate) trait Dictionary {
+            /// The name of what a package has anyway.
+            const CLIENT: &'static str = "a\0b";
+            const NEW_CLIENT: bool = true;
+            const WORDS: i64 = i64::MIN;
+            const build_words: char = '\'';
+            /// What a constant is made of may be another one.
+            const BUILD_WORDS: u32 = 2 * u32::MAX.div_euclid(Self::HALF);
+            const HALF: u32 = 2;
+            const r#match: f32 = 0.1;
+
             $($(#[$attribute])* fn $method(
                 &self,
                 ctx: &Context<'_>,

@@ -10,6 +10,10 @@ struct Person {
 
 #[outrigger::service]
 trait Greeter {
+    const NAME_MAX: u32 = 64;
+    const GREETING: &str = "good day";
+    #[cfg(any())]
+    const NEVER: u8 = "not compiled";
     fn greet(&self, person: &Archived<Person>) -> Result<Person, Error>;
     fn part(&self, person: &Archived<Person>) -> Result<(), Error>;
 }
