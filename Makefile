@@ -30,6 +30,7 @@ bench-quick: ## round trips side by side, under a minute
 bench-rkyv: ## what messages cost in Go and Rust, beside other formats, two minutes
 	@cargo run --quiet --release -p outrigger-benches --bin rkyv
 
-gen: ## write the files that are generated from layout/
+gen: ## write the generated files: numbers of the ABI, Go of the built-in methods
 	@cargo run --quiet -p outrigger-layout --example gen
-	@gofmt -l client-go/internal/abi
+	@cargo run --quiet -p outrigger -- gen go --from builtin --out client-go
+	@gofmt -l client-go/internal/abi client-go/builtin

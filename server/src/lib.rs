@@ -27,6 +27,10 @@
 //! and some workers (handlers that may block or are large). A session is one
 //! client: its segments, lanes, buffers and bindings, all gone when it ends.
 
+// The attributes name the crate `outrigger`, which re-exports this one: what they need
+// of it is here, too, for the built-in methods.
+extern crate self as outrigger;
+
 mod builder;
 mod builtin;
 mod cli;
@@ -56,6 +60,7 @@ pub mod stepping;
 pub mod typed;
 
 pub use builder::{Builder, Limits};
+pub use builtin::schema as builtin_schema;
 pub use cli::{ServeArgs, WaitArg, exit_code, usage};
 pub use context::{Context, Peer};
 pub use handler::{Answering, Handler, Placement};
@@ -69,6 +74,18 @@ pub use reply::Reply;
 pub use request::Request;
 pub use server::{Server, ServerHandle, Stats};
 pub use service::Service;
+
+#[doc(hidden)]
+pub use outrigger_layout::message::Archived;
+
+/// What the attributes' generated code names; not for direct use.
+#[doc(hidden)]
+pub mod __private {
+    pub use crate::typed;
+    pub use outrigger_layout::schema::node;
+    pub use outrigger_layout::{message, schema};
+    pub use rkyv;
+}
 
 /// Version of this crate, as `outrigger.version` and WELCOME tell it.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

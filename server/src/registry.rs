@@ -196,7 +196,8 @@ impl Registry {
         Ok(replaced)
     }
 
-    /// The schema of all typed methods that are registered now.
+    /// The schema of all typed methods that are registered now, but for the server's own:
+    /// these are in [`builtin_schema`](crate::builtin_schema).
     ///
     /// ```
     /// use outrigger_server::Registry;
@@ -215,9 +216,9 @@ impl Registry {
     /// ```
     pub fn schema(&self) -> Document {
         let handlers = self.handlers.read().unwrap_or_else(PoisonError::into_inner);
-        let handlers = handlers
-            .values()
-            .filter_map(|versions| versions.main.clone());
+        let own = |name: &str| name.starts_with(RESERVED_PREFIX);
+        let handlers = handlers.iter().filter(|(name, _)| !own(name));
+        let handlers = handlers.filter_map(|(_, versions)| versions.main.clone());
         let handlers = handlers.collect::<Vec<_>>();
         Document::of(handlers.iter().filter_map(|handler| handler.method()))
     }

@@ -10,10 +10,12 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
 	outrigger "github.com/outrigger-ipc/outrigger/client-go"
+	"github.com/outrigger-ipc/outrigger/client-go/builtin"
 	"github.com/outrigger-ipc/outrigger/client-go/internal/store"
 	"github.com/outrigger-ipc/outrigger/client-go/rkyv"
 )
@@ -31,7 +33,7 @@ func TestTheGuidesGoIsThatOfTests(t *testing.T) {
 	}
 	source := flush(string(tests))
 	blocks := regexp.MustCompile("(?ms)^```go\n(.*?)^```$").FindAllStringSubmatch(string(guide), -1)
-	if len(blocks) < 3 {
+	if len(blocks) < 4 {
 		t.Errorf("%d blocks of Go", len(blocks))
 	}
 	for _, block := range blocks {
@@ -80,6 +82,16 @@ func ask(ctx context.Context, client *store.Client, query store.Query) string {
 	return fmt.Sprintf("%d of %d", found.Entries().Len(), found.Count())
 }
 
+// names asks the sidecar what it answers, as the guide does.
+func names(ctx context.Context, conn *outrigger.Conn) ([]string, error) {
+	methods, err := builtin.NewClient(conn).Methods(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer methods.Release()
+	return methods.Load().Names, nil
+}
+
 func TestTheGuidesSidecarAnswersAndKeepsToItsConstantsNF31(t *testing.T) {
 	testbed := os.Getenv("OUTRIGGER_SIDECAR")
 	if testbed == "" {
@@ -93,6 +105,9 @@ func TestTheGuidesSidecarAnswersAndKeepsToItsConstantsNF31(t *testing.T) {
 	defer func() { _ = conn.Close() }()
 	client := store.NewClient(conn)
 
+	if all, err := names(t.Context(), conn); !slices.Contains(all, "store.add_up") {
+		t.Errorf("methods %q, %v", all, err)
+	}
 	entry := store.Entry{Value: []byte("a value"), Revision: rkyv.Some[uint32](1)}
 	for i := range store.FoundMax + 1 {
 		entry.Key = fmt.Sprintf("key %04d", i)

@@ -5,7 +5,7 @@ use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 use syn::meta::ParseNestedMeta;
 use syn::parse::Parser;
-use syn::{Error, Item, ItemTrait, Result, TraitItem, parse_quote};
+use syn::{Error, Ident, Item, ItemTrait, Result, TraitItem, parse_quote};
 
 use crate::constant::Constant;
 use crate::document;
@@ -17,6 +17,8 @@ use crate::method::{Method, checked_name};
 struct Options {
     name: Option<String>,
     json: bool,
+    /// Without a client of Rust's: for the server's own crate, which knows none.
+    no_client: bool,
 }
 
 impl Options {
@@ -25,6 +27,8 @@ impl Options {
             self.name = Some(checked_name(&meta.value()?.parse()?)?);
         } else if meta.path.is_ident("json") {
             self.json = true;
+        } else if meta.path.is_ident("no_client") {
+            self.no_client = true;
         } else {
             return Err(meta.error("allowed here: name = \"…\", json"));
         }
@@ -50,9 +54,20 @@ pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> Result<TokenS
     item.supertraits.push(parse_quote!('static));
     let plain = unraw(&item.ident);
     let name = options.name.unwrap_or_else(|| plain.to_snake_case());
-    let server = server(&item, &methods, options.json);
-    let client = client(&item, &name, &constants, &methods, options.json);
-    Ok(quote! { #item #server #client })
+    let suffix = if options.no_client {
+        "Schema"
+    } else {
+        "Client"
+    };
+    let owner = format_ident!("{}{suffix}", item.ident);
+    let server = server(&item, &owner, &methods, options.json);
+    let schema = schema(&item, &owner, &name, &constants, &methods, options.json);
+    let client = if options.no_client {
+        without_client(&item, &owner)
+    } else {
+        client(&item, &owner, &methods)
+    };
+    Ok(quote! { #item #server #client #schema })
 }
 
 /// The trait, or where the attribute belongs if it is on something else.
@@ -119,19 +134,16 @@ fn bounds(methods: &[Method]) -> Vec<TokenStream> {
     .collect()
 }
 
-fn server(item: &ItemTrait, methods: &[Method], json: bool) -> TokenStream {
+fn server(item: &ItemTrait, owner: &Ident, methods: &[Method], json: bool) -> TokenStream {
     let (ident, visibility) = (&item.ident, &item.vis);
-    let (server, client) = (
-        format_ident!("{ident}Server"),
-        format_ident!("{ident}Client"),
-    );
+    let server = format_ident!("{ident}Server");
     let doc = format!(
         "Serves an implementation of [`{ident}`]: \
          `Server::builder().service({server}::new(implementation))`."
     );
     let bounds = bounds(methods);
     let handlers = methods.iter().enumerate();
-    let handlers = handlers.map(|(index, method)| method.handler(index, &client, json));
+    let handlers = handlers.map(|(index, method)| method.handler(index, owner, json));
     quote! {
         #[doc = #doc]
         #visibility struct #server<T>(::std::sync::Arc<T>);
@@ -165,35 +177,21 @@ fn server(item: &ItemTrait, methods: &[Method], json: bool) -> TokenStream {
     }
 }
 
-fn client(
+/// What describes the service to other languages, and its constants.
+fn schema(
     item: &ItemTrait,
+    owner: &Ident,
     name: &str,
     constants: &[Constant],
     methods: &[Method],
     json: bool,
 ) -> TokenStream {
-    let (ident, visibility) = (&item.ident, &item.vis);
-    let client = format_ident!("{ident}Client");
-    let doc = format!("Calls the methods of a server that serves [`{ident}`].");
-    let (plain, text) = (unraw(ident), document::text(&item.attrs));
-    let bounds = bounds(methods);
-    let constant_nodes = constants.iter().map(|constant| constant.node(&client));
+    let (plain, text) = (unraw(&item.ident), document::text(&item.attrs));
+    let constant_nodes = constants.iter().map(|constant| constant.node(owner));
     let constants = constants.iter().map(Constant::item);
-    let nodes = methods
-        .iter()
-        .map(|method| method.node(name, &client, json));
-    let calls = methods
-        .iter()
-        .enumerate()
-        .map(|(index, method)| method.call(index, &client));
+    let nodes = methods.iter().map(|method| method.node(name, owner, json));
     quote! {
-        #[doc = #doc]
-        #[derive(Clone, Debug)]
-        #visibility struct #client {
-            client: ::outrigger::Client,
-        }
-
-        impl #client {
+        impl #owner {
             #(#constants)*
 
             /// What the service looks like to other languages.
@@ -205,7 +203,37 @@ fn client(
                     constants: &[#(#constant_nodes),*],
                     methods: &[#(#nodes),*],
                 };
+        }
+    }
+}
 
+/// What holds the schema in a client's place.
+fn without_client(item: &ItemTrait, owner: &Ident) -> TokenStream {
+    let visibility = &item.vis;
+    let doc = format!("What [`{}`] looks like.", item.ident);
+    quote! {
+        #[doc = #doc]
+        #[derive(Debug)]
+        #visibility enum #owner {}
+    }
+}
+
+fn client(item: &ItemTrait, client: &Ident, methods: &[Method]) -> TokenStream {
+    let (ident, visibility) = (&item.ident, &item.vis);
+    let doc = format!("Calls the methods of a server that serves [`{ident}`].");
+    let bounds = bounds(methods);
+    let calls = methods
+        .iter()
+        .enumerate()
+        .map(|(index, method)| method.call(index, client));
+    quote! {
+        #[doc = #doc]
+        #[derive(Clone, Debug)]
+        #visibility struct #client {
+            client: ::outrigger::Client,
+        }
+
+        impl #client {
             /// Calls through this connection.
             pub fn new(client: ::outrigger::Client) -> Self {
                 Self { client }

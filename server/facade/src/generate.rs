@@ -117,9 +117,16 @@ const NO_PACKAGES: &[&str] = &[
     "main", "internal", "vendor", "documentation", "testdata",
 ];
 
+/// The service of the built-in methods, and its package: that of its name would be taken
+/// for the client's own.
+const BUILT_IN: (&str, &str) = ("outrigger", "builtin");
+
 /// The package of a service: its name, without the underscores that Go shuns.
 fn package_name(service: &str) -> Result<String, Error> {
-    let package = service.replace('_', "");
+    let package = match service {
+        name if name == BUILT_IN.0 => BUILT_IN.1.to_owned(),
+        name => name.replace('_', ""),
+    };
     let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
     let begins = package.starts_with(|c: char| c.is_ascii_lowercase());
     if !begins || !package.chars().all(allowed) || NO_PACKAGES.contains(&&*package) {

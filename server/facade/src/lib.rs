@@ -125,9 +125,4 @@ pub use outrigger_server::{
 
 /// What the attributes' generated code names; not for direct use.
 #[doc(hidden)]
-pub mod __private {
-    pub use outrigger_layout::schema::node;
-    pub use outrigger_layout::{message, schema};
-    pub use outrigger_server::typed;
-    pub use rkyv;
-}
+pub use outrigger_server::__private;

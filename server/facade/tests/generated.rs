@@ -33,6 +33,13 @@ fn the_go_packages_of_the_testbed_are_fresh() {
     generate::check_go(&schema, &folder).expect("OUTRIGGER_REWRITE=1 cargo test writes it");
 }
 
+#[test]
+fn the_go_package_of_the_built_in_methods_is_fresh() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../client-go");
+    let fresh = generate::check_go(&outrigger::server::builtin_schema(), &folder);
+    fresh.expect("`make gen` writes it");
+}
+
 /// Each version of the service that the tests of evolution call has a folder.
 #[test]
 fn the_go_packages_of_older_and_other_versions_are_fresh() {

@@ -91,6 +91,39 @@ fn binary_file_and_server_give_the_same_schema_and_the_same_go() {
 }
 
 #[test]
+fn the_methods_of_every_server_have_a_package_and_are_in_no_other() {
+    let folder = folder();
+    let out = text(&folder);
+    let report = stdout(&["gen", "go", "--from", "builtin", "--out", out]);
+    assert_eq!(report.lines().count(), 2, "{report}");
+    let client = fs::read_to_string(folder.join("builtin/client_gen.go")).expect("it was written");
+    assert!(client.contains("\npackage builtin\n"));
+    let document = Document::read(stdout(&["schema", "--from", "builtin"]).as_bytes());
+    let document = document.expect("a document");
+    let methods = document.services[0].methods.iter();
+    let methods: Vec<_> = methods.map(|method| &*method.name).collect();
+    assert_eq!(
+        (&*document.services[0].name, &*methods),
+        ("outrigger", &["version", "methods"][..])
+    );
+    fs::remove_dir_all(&folder).expect("the folder");
+
+    let (code, error) = failure(&[
+        "gen",
+        "go",
+        "--from",
+        text(&testbed()),
+        "--service",
+        "outrigger",
+    ]);
+    assert_eq!(code, Some(69));
+    assert!(
+        error.contains("service outrigger (there are: dictionary,"),
+        "{error}"
+    );
+}
+
+#[test]
 fn views_are_unchecked_only_if_that_is_asked_for() {
     let (folder, binary) = (folder(), testbed());
     let out = text(&folder);

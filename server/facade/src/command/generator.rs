@@ -17,7 +17,8 @@ pub(crate) enum Generate {
 
 #[derive(Args)]
 pub(crate) struct GoArgs {
-    /// A sidecar binary, a JSON file, or unix:///path of a running server.
+    /// A sidecar binary, a JSON file, unix:///path of a running server, or `builtin` for
+    /// the methods that every server has.
     #[arg(long, value_name = "SOURCE")]
     from: String,
     /// Folder of the packages; each gets a folder in it with the service's name.

@@ -11,7 +11,8 @@ use crate::{print, source};
 #[derive(Args)]
 #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub(crate) struct SchemaArgs {
-    /// A sidecar binary, a JSON file, or unix:///path of a running server.
+    /// A sidecar binary, a JSON file, unix:///path of a running server, or `builtin` for
+    /// the methods that every server has.
     #[arg(long, value_name = "SOURCE", required = true)]
     from: Option<String>,
     #[command(subcommand)]
@@ -28,7 +29,7 @@ enum Action {
     Diff(DiffArgs),
 }
 
-/// Each a sidecar binary, a JSON file, or unix:///path of a running server.
+/// Each a sidecar binary, a JSON file, unix:///path of a running server, or `builtin`.
 #[derive(Args)]
 struct DiffArgs {
     /// The schema that clients have, or that is in use.

@@ -1,4 +1,4 @@
-//! Where a schema comes from: a sidecar binary, a running server, or a file.
+//! Where a schema comes from: a sidecar binary, a running server, a file, or this program.
 
 use std::fs::File;
 use std::io::{ErrorKind, Read};
@@ -9,6 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use outrigger::__private::schema::Document;
+use outrigger::server::builtin_schema;
 use outrigger::{Client, Error};
 
 /// Longest document that is read, in bytes.
@@ -21,15 +22,20 @@ const LOOK: Duration = Duration::from_millis(5);
 const LINE_MAX: usize = 60;
 /// What a running server's address begins with.
 const SCHEME: &str = "unix://";
+/// The source that is the built-in methods of this version.
+const BUILT_IN: &str = "builtin";
 
 /// Reads the schema that `from` names: `unix:///path` of a running server, a JSON
-/// file, or a sidecar binary, which is run with the word `schema`.
+/// file, a sidecar binary, which is run with the word `schema`, or `builtin`.
 ///
 /// # Errors
 /// INVALID_ARGUMENT if there is none; what was wrong with it; as `Client::connect`.
 pub(crate) fn read(from: &str, timeout: Duration) -> Result<Document, Error> {
     if from.starts_with(SCHEME) {
         return of_server(from, timeout);
+    }
+    if from == BUILT_IN {
+        return Ok(builtin_schema());
     }
     let path = Path::new(from);
     let mut start = Vec::new();
@@ -73,7 +79,8 @@ fn missing(from: &str, error: &std::io::Error) -> Error {
         _ => "",
     };
     Error::invalid_argument(format!(
-        "{from}: {error}{first} (allowed: a sidecar binary, a JSON file, unix:///path of a server)"
+        "{from}: {error}{first} (allowed: a sidecar binary, a JSON file, unix:///path of a server, \
+         builtin)"
     ))
 }
 
