@@ -6,8 +6,6 @@ import "encoding/binary"
 // atomically, by itself, and everything else of the header by plain copies
 // before or after that. These codecs therefore leave the lap's bytes alone.
 
-const lapSize = SlotHeaderKindOffset - SlotHeaderLapOffset
-
 // LapOf returns the lap tag of the message at a position of a ring of
 // 2^capacityLog2 slots. Tags count modulo 2^32; an unused slot has lap 0.
 func LapOf(position uint64, capacityLog2 uint8) uint32 {
@@ -26,12 +24,18 @@ func (v *SlotHeader) EncodeBehindLap(b []byte) {
 	binary.LittleEndian.PutUint64(b[SlotHeaderDeadlineOffset:], v.Deadline)
 }
 
-// DecodeBehindLap copies the 28 bytes that follow the lap tag out of the slot
-// at b[0] once, and takes the fields from the copy: the peer may still write
+// DecodeBehindLap loads the 28 bytes that follow the lap tag of the slot at b[0],
+// each word once, and takes the fields from what it loaded: the peer may still write
 // the slot. The lap is the one that the caller has loaded.
 func (v *SlotHeader) DecodeBehindLap(lap uint32, b []byte) {
-	var private [SlotHeaderSize]byte
-	copy(private[lapSize:], b[lapSize:SlotHeaderSize])
-	v.Decode(private[:])
-	v.Lap = lap
+	_ = b[SlotHeaderSize-1]
+	kinds := binary.LittleEndian.Uint32(b[SlotHeaderKindOffset:])
+	correlation := binary.LittleEndian.Uint64(b[SlotHeaderCorrelationOffset:])
+	outcome := binary.LittleEndian.Uint64(b[SlotHeaderPayloadLenOffset:])
+	deadline := binary.LittleEndian.Uint64(b[SlotHeaderDeadlineOffset:])
+	*v = SlotHeader{
+		Lap: lap, Kind: uint8(kinds), Flags: uint8(kinds >> 8), Method: uint16(kinds >> 16),
+		Correlation: correlation, PayloadLen: uint32(outcome), Code: uint16(outcome >> 32),
+		Depth: uint8(outcome >> 48), Codec: uint8(outcome >> 56), Deadline: deadline,
+	}
 }

@@ -56,23 +56,19 @@ func (p *Producer) Position() uint64 { return p.published }
 // capacity. Anybody may ask.
 func (p *Producer) ConsumerPosition() uint64 { return p.control.position.Load() }
 
-// Stage writes one message, its payload given in parts, without publishing it.
-// It sets the header's Lap and PayloadLen itself.
+// Stage writes one message without publishing it. It sets the header's PayloadLen
+// itself.
 //
-// Preconditions: the parts together fit behind a header. Errors: FullError,
+// Preconditions: the payload fits behind a header. Errors: FullError,
 // ImpossibleError; nothing was written then.
-func (p *Producer) Stage(header *abi.SlotHeader, parts ...[]byte) error {
+func (p *Producer) Stage(header *abi.SlotHeader, payload []byte) error {
 	if p.tail-p.consumed >= p.slots.capacity() {
 		if err := p.refresh(); err != nil {
 			return err
 		}
 	}
 	slot := p.slots.at(p.tail)
-	at := abi.SlotHeaderSize
-	for _, part := range parts {
-		at += copy(slot[at:], part)
-	}
-	header.PayloadLen = uint32(at - abi.SlotHeaderSize)
+	header.PayloadLen = uint32(copy(slot[abi.SlotHeaderSize:], payload))
 	header.EncodeBehindLap(slot)
 	if p.tail != p.published {
 		// Not visible yet: the consumer awaits the first of the batch before it.

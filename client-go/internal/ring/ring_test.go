@@ -59,7 +59,7 @@ func TestPublishMakesHeaderAndPayloadVisible(t *testing.T) {
 		Deadline: 1<<64 - 1,
 	}
 	header := want
-	if err := p.Stage(&header, []byte("ab"), nil, []byte("cd")); err != nil {
+	if err := p.Stage(&header, []byte("abcd")); err != nil {
 		t.Fatal(err)
 	}
 	empty(t, c) // staged is not published
