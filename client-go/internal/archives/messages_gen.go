@@ -15983,18 +15983,10 @@ func loadVecOfArray2OfBool(r rkyv.Ref) (x [][2]bool) {
 }
 
 func loadArray0OfPoint(r rkyv.Ref) (x [0]Point) {
-	for i := range x {
-		item := r.At(8 * i)
-		x[i] = PointView{ref: item}.Load()
-	}
 	return x
 }
 
 func loadArray0OfString(r rkyv.Ref) (x [0]string) {
-	for i := range x {
-		item := r.At(8 * i)
-		x[i] = item.String(0)
-	}
 	return x
 }
 

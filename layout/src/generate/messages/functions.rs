@@ -399,6 +399,9 @@ impl<'a> Functions<'a> {
                     "\tcopy(x[:], rkyv.ArrayView[{element}](r, 0, {count}))\n\treturn x"
                 );
             }
+            // In a loop over no elements, some make Go's compiler fail: "internal compiler
+            // error: can SSA LHS x[i] but not RHS". (golang/go#77868 is of its kin.)
+            Kind::Array { count: 0, .. } => line!(out, "\treturn x"),
             Kind::Array { item, .. } => {
                 let stride = self.types.get(*item).size;
                 let value = self.read(how, *item, "item", 0);

@@ -201,6 +201,33 @@ fn instances_are_named_for_the_types_that_stand_for_their_parameters() {
 }
 
 #[test]
+fn an_array_without_elements_is_loaded_without_a_loop() {
+    let fields = [("none", 0, 3), ("more", 0, 5)];
+    let message = Type {
+        align: 4,
+        ..leaf(4, structure("Message", "a::Message", &fields))
+    };
+    let outcome = Kind::Result { ok: 5, err: 5 };
+    let none = Kind::Array { item: 4, count: 0 };
+    let files = generated(vec![
+        message,
+        leaf(0, Kind::Unit),
+        Type {
+            align: 4,
+            ..leaf(0, none)
+        },
+        Type {
+            align: 4,
+            ..leaf(8, outcome)
+        },
+        leaf(4, Kind::U32),
+    ]);
+    let text = &files.unwrap()[0].text;
+    let load = "(r rkyv.Ref) (x [0]rkyv.Result[uint32, uint32]) {\n\treturn x\n}\n";
+    assert!(text.contains(load), "{text}");
+}
+
+#[test]
 fn variants_do_not_take_the_names_of_what_belongs_to_their_enum() {
     let variant = |name: &str, tag: u8, fields: Vec<Field>| Variant {
         name: name.to_owned(),
