@@ -3,7 +3,7 @@
 use super::functions::Functions;
 use super::identity::variant_names;
 use super::structs;
-use super::text::{Row, doc, line, rows};
+use super::text::{Row, doc, idle, line, rows};
 use super::types::Types;
 use crate::schema::{Kind, Variant};
 
@@ -242,7 +242,7 @@ fn variant_text(functions: &mut Functions<'_>, number: u32, variant: &Variant, g
         &own,
         &variant.fields,
     ));
-    line!(out, "\nfunc ({own}) is{name}() {{}}");
+    out.push_str(&idle(&format!("func ({own}) is{name}()")));
     line!(
         out,
         "\n// EncodeArchive writes x as the archive of a {name}."
@@ -259,7 +259,7 @@ fn variant_text(functions: &mut Functions<'_>, number: u32, variant: &Variant, g
     );
     let parts = structs::parts(functions, &variant.fields);
     if parts.is_empty() {
-        line!(out, "\nfunc ({own}) parts(*rkyv.Encoder) {{}}");
+        out.push_str(&idle(&format!("func ({own}) parts(*rkyv.Encoder)")));
     } else {
         line!(out, "\nfunc (x {own}) parts(e *rkyv.Encoder) {{\n{parts}}}");
     }

@@ -71,6 +71,17 @@ pub(super) fn doc(indent: &str, rust: &str, fallback: &str) -> String {
     written.collect::<Vec<_>>().join(&format!("{indent}//\n"))
 }
 
+/// A function that does nothing. gofmt has it on one line, if that is not too long.
+pub(super) fn idle(header: &str) -> String {
+    const COLUMNS_MAX: usize = 99;
+    let end = if header.chars().count() <= COLUMNS_MAX {
+        "{}"
+    } else {
+        "{\n}"
+    };
+    format!("\n{header} {end}\n")
+}
+
 /// What a run of lines of a comment is.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Block {
@@ -148,6 +159,13 @@ pub(super) fn rows(rows: &[Row]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_function_that_does_nothing_is_as_gofmt_has_it() {
+        let header = |letters: usize| format!("func (X) {}()", "y".repeat(letters - 11));
+        assert_eq!(idle(&header(99)), format!("\n{} {{}}\n", header(99)));
+        assert_eq!(idle(&header(100)), format!("\n{} {{\n}}\n", header(100)));
+    }
 
     #[test]
     fn comments_are_as_gofmt_would_have_them() {
