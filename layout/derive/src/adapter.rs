@@ -144,7 +144,10 @@ impl Adapter {
         let (name, inner) = generic(field)?;
         match (self, &*name) {
             (_, "Vec") | (Self::AsVec, "Option") => Some(inner),
-            (Self::Niche, "Option") => self.inner(&inner).is_some().then_some(inner),
+            (Self::Niche, "Option") => {
+                let is_option = generic(&inner).is_some_and(|(name, _)| name == "Option");
+                (is_option || self.inner(&inner).is_some()).then_some(inner)
+            }
             _ => None,
         }
     }

@@ -111,7 +111,7 @@ fn layout_impl(input: &DeriveInput, shape: &TokenStream, versions: &Versions) ->
         (quote! { Schema }, quote! { NODE })
     };
     let name = &input.ident;
-    let generics = parameters::bounded(&input.generics);
+    let generics = parameters::described(&input.generics);
     let (impl_generics, ty_generics, where_clause) = generics.split_for_impl();
     let looked_at = input.generics.params.is_empty().then(|| {
         quote! {

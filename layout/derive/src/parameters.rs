@@ -35,10 +35,24 @@ fn names(generics: &Generics) -> Vec<&Ident> {
 
 /// The parameters with the bounds under which an instance is a message.
 pub(crate) fn bounded(generics: &Generics) -> Generics {
+    bounded_by(
+        generics,
+        &quote! { ::outrigger::__private::message::Argument },
+    )
+}
+
+/// The parameters with the bounds under which an instance's layout is known. They do
+/// not ask what else an argument is: it may be the type in which the instance stands,
+/// as in `struct Comment { replies: Page<Comment> }`, and be that only if this holds.
+pub(crate) fn described(generics: &Generics) -> Generics {
+    bounded_by(generics, &quote! { ::outrigger::__private::schema::Schema })
+}
+
+fn bounded_by(generics: &Generics, bound: &TokenStream) -> Generics {
     let mut bounded = generics.clone();
     for name in names(generics) {
         let predicates = &mut bounded.make_where_clause().predicates;
-        predicates.push(parse_quote!(#name: ::outrigger::__private::message::Argument));
+        predicates.push(parse_quote!(#name: #bound));
     }
     bounded
 }

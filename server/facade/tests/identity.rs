@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::num::NonZeroU32;
 
 use outrigger::generate::{self, Document};
-use outrigger::{Archived, Error};
+use outrigger::{Archived, Error, Message};
+use outrigger_layout::message::{ArchiveMemory, Writer};
 use outrigger_layout::schema::{Kind, MethodNode, canonical};
 
 #[allow(dead_code, reason = "only their schemas are looked at")]
@@ -30,6 +31,7 @@ mod second {
 }
 
 #[outrigger::message]
+#[derive(Debug, PartialEq)]
 struct Page<T> {
     items: Vec<T>,
 }
@@ -144,6 +146,44 @@ fn each_instance_of_a_message_is_a_type_of_its_own() {
     let structs = document.types.iter();
     let structs = structs.filter(|described| matches!(described.kind, Kind::Struct { .. }));
     assert_eq!(structs.count(), 4, "three pages, and an item");
+}
+
+#[outrigger::message]
+#[derive(Debug, PartialEq)]
+struct Remark {
+    text: String,
+    replies: Page<Self>,
+}
+
+#[test]
+fn a_message_may_recurse_through_a_parameter() {
+    let remark = |text: &str, replies| Remark {
+        text: text.to_owned(),
+        replies: Page { items: replies },
+    };
+    let written = remark("Is it so?", vec![remark("It is.", Vec::new())]);
+    let (mut bytes, mut archive) = (Vec::new(), ArchiveMemory::new());
+    let encoded = written.encode(&mut Writer::new(&mut bytes, 1024));
+    encoded.expect("an archive");
+    archive.extend_from_slice(&bytes);
+    let read = Remark::access(&archive).expect("a valid archive");
+    assert_eq!(Remark::load(read).expect("a remark"), written);
+    let go = go(&schema!(take: Remark));
+    assert!(go.contains("type PageOfRemark struct {\n\tItems []Remark\n}"));
+}
+
+#[test]
+fn options_without_a_tag_stand_in_options_with_one() {
+    #[outrigger::message]
+    struct Holder {
+        #[outrigger(niche)]
+        boxed: Option<Option<Box<u64>>>,
+        #[outrigger(niche)]
+        number: Vec<Option<Option<NonZeroU32>>>,
+    }
+    let text = &texts(&schema!(take: Holder))[0];
+    let kinds = ["option", "niche", "vec"].map(|kind| text.matches(&format!(" {kind} ")).count());
+    assert_eq!(kinds, [2, 2, 1], "{text}");
 }
 
 #[allow(dead_code, reason = "only their schemas are looked at")]
