@@ -128,7 +128,7 @@ func (j *Judge) judge(c *testCase, number int) error {
 			return err
 		}
 		if kind.Unchecked != nil && number%uncheckedOf == 0 {
-			return j.readUnchecked(kind, c.archive, j.sizes[c.kind])
+			return j.readUnchecked(kind, c.archive, j.sizes[c.kind], number/uncheckedOf)
 		}
 		return nil
 	}
@@ -199,14 +199,14 @@ func (j *Judge) encode(value rkyv.Encodable) ([]byte, error) {
 
 // readUnchecked reads an archive that may be anything by means of a view. It may
 // panic; what it must not do is look at a byte outside.
-func (j *Judge) readUnchecked(kind *Kind, archive []byte, size int) error {
+func (j *Judge) readUnchecked(kind *Kind, archive []byte, size, turn int) error {
 	for _, atEnd := range []bool{false, true} {
 		placed, ok := j.guard.place(archive, atEnd)
 		if !ok {
 			return nil
 		}
 		j.counts.Unchecked++
-		panicked, err := walkUnchecked(kind, placed, size)
+		panicked, err := walkUnchecked(kind, placed, size, turn)
 		if err != nil {
 			return err
 		}

@@ -14,33 +14,44 @@ import (
 // Walk calls every accessor of a view, and of the views that it returns.
 //
 // Errors: an accessor that says that there is no value, and returns one.
-func Walk(view any) error { return new(walk).view(reflect.ValueOf(view)) }
+func Walk(view any) error { return walkFrom(view, 0, callsMax) }
+
+// walkFrom walks from this accessor on, in a circle: of a large view, each walk sees
+// another part.
+func walkFrom(view any, turn, calls int) error {
+	return (&walk{turn: turn, left: calls}).view(reflect.ValueOf(view))
+}
 
 // walk is how far a walk is.
 type walk struct {
-	// calls is how many accessors were called; an archive that was not validated may
-	// lead in circles.
-	calls int
+	// turn is which accessor of a view comes first.
+	turn int
+	// left is how many accessors may be called yet; an archive that was not validated
+	// may lead in circles.
+	left int
 	// depth is how many views stand in each other.
 	depth int
 }
 
 // Limits of a walk; a valid archive is within them or is walked in part.
 const (
-	callsMax = 4096
-	depthMax = 100
-	itemsMax = 8
+	callsMax          = 4096
+	callsUncheckedMax = 512
+	depthMax          = 100
+	itemsMax          = 8
 )
 
 func (w *walk) view(view reflect.Value) error {
 	w.depth++
 	defer func() { w.depth-- }()
-	for i := range view.NumMethod() {
+	count := view.NumMethod()
+	for i := range count {
+		i = (i + w.turn) % count
 		name, called := view.Type().Method(i).Name, view.Method(i)
 		if name == "Load" || name == "All" || name == "Or" || called.Type().NumIn() != 0 {
 			continue
 		}
-		if w.calls++; w.calls > callsMax || w.depth > depthMax {
+		if w.left--; w.left < 0 || w.depth > depthMax {
 			return nil
 		}
 		results := called.Call(nil)
@@ -96,18 +107,18 @@ func WalkUnchecked(kind *Kind, archive []byte, size int) error {
 	if kind.Unchecked == nil {
 		return nil
 	}
-	_, err := walkUnchecked(kind, archive, size)
+	_, err := walkUnchecked(kind, archive, size, 0)
 	return err
 }
 
-func walkUnchecked(kind *Kind, archive []byte, size int) (panicked bool, err error) {
+func walkUnchecked(kind *Kind, archive []byte, size, turn int) (panicked bool, err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
 		if cause := recover(); cause != nil {
 			panicked, err = true, judgePanic(cause)
 		}
 	}()
-	return false, Walk(kind.Unchecked(archive, size))
+	return false, walkFrom(kind.Unchecked(archive, size), turn, callsUncheckedMax)
 }
 
 // errOutside says that a byte outside of the archive was read.
