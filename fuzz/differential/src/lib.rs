@@ -15,11 +15,14 @@
 extern crate self as outrigger;
 
 mod accept;
+pub mod census;
 mod frames;
 pub mod hostile;
 mod kind;
+mod list;
 mod mutant;
 mod package;
+mod part;
 pub mod program;
 mod random;
 mod sample;
@@ -29,6 +32,7 @@ mod stream;
 mod words;
 
 pub use kind::{Judged, Kind, archive_of, judge};
+pub use list::{Entries, Members};
 pub use outrigger_derive::message;
 pub use outrigger_layout::Error;
 pub use outrigger_layout::message::{Archived, Message};

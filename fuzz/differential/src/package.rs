@@ -7,12 +7,14 @@ use std::{fs, io};
 use outrigger_layout::generate::messages;
 use outrigger_layout::schema::{Document, Kind, MethodNode};
 
+use crate::census;
+
 /// Writes a package `messages` and a main program that judges with it, below the
-/// folder.
+/// folder. Returns which kinds of types there are in it.
 ///
 /// # Errors
 /// Why there is no such package, or why it cannot be written.
-pub(crate) fn write(folder: &Path, methods: &[MethodNode]) -> io::Result<()> {
+pub(crate) fn write(folder: &Path, methods: &[MethodNode]) -> io::Result<Vec<&'static str>> {
     let document = Document::of(methods);
     document.check().map_err(io::Error::other)?;
     let Some(service) = document.services.first() else {
@@ -42,7 +44,8 @@ pub(crate) fn write(folder: &Path, methods: &[MethodNode]) -> io::Result<()> {
             "\t\t\"{name}\": differential.{maker}(messages.Parse{request}),"
         );
     }
-    fs::write(folder.join("main.go"), main_text(&kinds))
+    fs::write(folder.join("main.go"), main_text(&kinds))?;
+    Ok(census::kinds(&document))
 }
 
 /// The Go type of a method's request, as the client names it.

@@ -12,14 +12,18 @@ use crate::{accept, package, stream};
 /// Bytes of a pipe's buffer.
 const BUFFER: usize = 1 << 18;
 
-/// Runs the program: `go FOLDER` writes Go's side, `stream SEED MUTANTS` values and
+/// Runs the program: `go FOLDER` writes Go's side and says which
+/// [kinds of types](crate::census) it has, `stream SEED MUTANTS` values and
 /// mutants to standard output, `accept` reads what Go wrote from standard input.
 /// Without methods there is nothing that `go` could write.
 pub fn run(kinds: &[Kind], methods: &[MethodNode]) -> ExitCode {
     let words = std::env::args().skip(1).collect::<Vec<_>>();
     let words = words.iter().map(String::as_str).collect::<Vec<_>>();
     let outcome = match words[..] {
-        ["go", folder] => package::write(Path::new(folder), methods),
+        ["go", folder] => {
+            let kinds = package::write(Path::new(folder), methods);
+            kinds.map(|kinds| println!("{}", kinds.join(" ")))
+        }
         ["stream", seed, mutants] => write_stream(kinds, seed, mutants),
         ["accept"] => {
             let mut input = BufReader::with_capacity(BUFFER, io::stdin());

@@ -1,5 +1,6 @@
 //! Values at random, of every type that messages are made of.
 
+use core::num;
 use core::time::Duration;
 
 use crate::random::Random;
@@ -34,6 +35,20 @@ macro_rules! numbers {
 }
 
 numbers! { u8 u16 u32 u64 u128 i8 i16 i32 i64 i128 }
+
+macro_rules! non_zeros {
+    ($($kind:ident)*) => {
+        $(impl Sample for num::$kind {
+            fn sample(random: &mut Random) -> Self {
+                Self::new(Sample::sample(random)).unwrap_or(Self::MIN)
+            }
+        })*
+    };
+}
+
+non_zeros! {
+    NonZeroU8 NonZeroU16 NonZeroU32 NonZeroU64 NonZeroI8 NonZeroI16 NonZeroI32 NonZeroI64
+}
 
 impl Sample for () {
     fn sample(_: &mut Random) -> Self {}

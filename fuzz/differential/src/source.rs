@@ -2,24 +2,21 @@
 //!
 //! Types may name those before them, and those after them or themselves behind a
 //! pointer that need not be there; so every value ends. The first variant of an enum
-//! is its smallest.
+//! is its smallest. What takes parameters gets types of any kind where it was declared
+//! before, and plain ones otherwise; so there are as many instances as there are.
+//!
+//! Every schema has an enum with values, a type with parameters, and at last a struct
+//! with a map, a set, options of both kinds that say themselves that they are none, and
+//! an instance.
 
 use std::fmt::Write;
 
+use crate::part::Type;
 use crate::random::Random;
-use crate::words::{FIELD_NAMES, LEAVES, TYPE_NAMES, VARIANT_NAMES};
+use crate::words::{FIELD_NAMES, PARAMETERS, TYPE_NAMES, VARIANT_NAMES};
 
-/// Most types of a schema, beside those that it always has.
-const TYPES_MAX: usize = 9;
-
-/// Most fields of a struct or variant.
-const FIELDS_MAX: usize = 7;
-
-/// How deep types stand in each other.
-const NESTING_MAX: usize = 3;
-
-/// Most leaves that a type has in itself.
-const WEIGHT_MAX: usize = 60;
+/// Most types of a schema, beside the last.
+const TYPES_MAX: usize = 6;
 
 /// The source of a seed's program, without the crate's attributes.
 ///
@@ -29,41 +26,99 @@ const WEIGHT_MAX: usize = 60;
 /// assert!(source.contains("#[outrigger::message]"));
 /// ```
 pub fn of(seed: u64) -> String {
+    let mut random = Random::new(seed);
+    let plans = plans(&mut random);
     let mut writer = Source {
-        random: Random::new(seed),
+        random,
+        plans,
         declared: Vec::new(),
-        count: 0,
         text: format!("//! The types of seed {seed}.\n"),
     };
-    writer.count = 3 + writer.random.below(TYPES_MAX - 2);
-    for index in 0..writer.count {
+    for index in 0..writer.plans.len() {
         writer.declare(index);
     }
     writer.finish()
 }
 
-/// A type's text, whether its archive has no bytes, and how many leaves it has.
-#[derive(Clone)]
-struct Type {
-    text: String,
-    empty: bool,
-    weight: usize,
+/// What a type will be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Plan {
+    form: Form,
+    /// How many types it takes.
+    pub(crate) parameters: usize,
 }
 
-struct Source {
-    random: Random,
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    /// An enum without values.
+    Units,
+    /// An enum with values.
+    Choice,
+    /// A struct without fields.
+    Nothing,
+    Tuple,
+    Named,
+    /// A struct with what every schema has.
+    Last,
+}
+
+/// A schema's types. One of the first two takes parameters, the other is an enum with
+/// values.
+fn plans(random: &mut Random) -> Vec<Plan> {
+    let count = 3 + random.below(TYPES_MAX - 2);
+    let mut plans = (0..count).map(|_| plan(random)).collect::<Vec<_>>();
+    let first = random.below(2);
+    plans[first] = Plan {
+        form: Form::Choice,
+        parameters: 0,
+    };
+    plans[1 - first] = Plan {
+        form: *random.one_of(&[Form::Choice, Form::Tuple, Form::Named]),
+        parameters: 1 + random.below(PARAMETERS.len()),
+    };
+    plans.push(Plan {
+        form: Form::Last,
+        parameters: 0,
+    });
+    plans
+}
+
+fn plan(random: &mut Random) -> Plan {
+    let form = match random.below(10) {
+        0 => Form::Units,
+        1..=3 => Form::Choice,
+        4 if random.once_in(3) => Form::Nothing,
+        4 | 5 => Form::Tuple,
+        _ => Form::Named,
+    };
+    let mut parameters = 0;
+    if matches!(form, Form::Choice | Form::Tuple | Form::Named) && random.once_in(5) {
+        parameters = 1 + random.below(PARAMETERS.len());
+    }
+    Plan { form, parameters }
+}
+
+/// A schema in the making.
+pub(crate) struct Source {
+    pub(crate) random: Random,
+    /// All types that there will be.
+    pub(crate) plans: Vec<Plan>,
     /// The types so far.
-    declared: Vec<Type>,
-    /// How many there will be.
-    count: usize,
+    pub(crate) declared: Vec<Type>,
     text: String,
 }
 
 impl Source {
     /// The path of a type. Two of one name stand in two modules.
-    fn path(index: usize) -> String {
+    pub(crate) fn path(index: usize) -> String {
         let name = TYPE_NAMES[index / 2 % TYPE_NAMES.len()];
         format!("crate::part{index}::{name}")
+    }
+
+    /// The parameters of the type that is being declared.
+    pub(crate) fn parameters(&self) -> &'static [&'static str] {
+        let plan = self.plans.get(self.declared.len());
+        &PARAMETERS[..plan.map_or(0, |plan| plan.parameters)]
     }
 
     fn declare(&mut self, index: usize) {
@@ -75,21 +130,25 @@ impl Source {
             self.text,
             "    /// Type {index}.\n    #[outrigger::message]"
         );
-        let mut declared = Type {
-            text: path.clone(),
-            empty: false,
-            weight: 1,
-        };
-        match self.random.below(10) {
-            0 => self.units(name),
-            1..=3 => declared.weight = self.choice(name, index),
-            4 if self.random.once_in(3) => {
+        let mut declared = Type::leaf(&path);
+        match self.plans[index].form {
+            Form::Units => self.units(name),
+            Form::Choice => declared.weight = self.choice(name),
+            Form::Nothing => {
                 declared.empty = true;
                 let _ = writeln!(self.text, "    pub struct {name} {{}}\n");
                 self.sample(name, "        let _ = random;\n        Self {}\n");
             }
-            4 | 5 => declared.weight = self.tuple_struct(name),
-            _ => declared.weight = self.named_struct(name),
+            Form::Tuple => declared.weight = self.tuple_struct(name),
+            Form::Named => {
+                let (fields, weight) = self.fields();
+                declared.weight = weight;
+                self.named_struct(name, &fields);
+            }
+            Form::Last => {
+                let fields = self.one_of_each();
+                self.named_struct(name, &fields);
+            }
         }
         self.text.push_str("}\n");
         self.declared.push(declared);
@@ -98,33 +157,46 @@ impl Source {
     /// Closes a type with how its values are made.
     fn sample(&mut self, name: &str, body: &str) {
         let body = body.replace("\n        ", "\n            ");
+        let bounds = self.angles(": Sample");
+        let arguments = self.angles("");
         let _ = write!(
             self.text,
-            "    impl Sample for {name} {{\n        fn sample(random: &mut Random) -> Self {{\n    \
-             {body}        }}\n    }}\n"
+            "    impl{bounds} Sample for {name}{arguments} {{\n        \
+             fn sample(random: &mut Random) -> Self {{\n    {body}        }}\n    }}\n"
         );
     }
 
-    fn named_struct(&mut self, name: &str) -> usize {
-        let (fields, weight) = self.fields();
+    /// The parameters of the type that is being declared, in angle brackets.
+    pub(crate) fn angles(&self, bound: &str) -> String {
+        let names = self.parameters().iter();
+        let names = names.map(|name| format!("{name}{bound}"));
+        match names.collect::<Vec<_>>().join(", ") {
+            none if none.is_empty() => none,
+            names => format!("<{names}>"),
+        }
+    }
+
+    fn named_struct(&mut self, name: &str, fields: &[Type]) {
         let names = self.names(FIELD_NAMES, fields.len());
-        let _ = writeln!(self.text, "    pub struct {name} {{");
+        let angles = self.angles("");
+        let _ = writeln!(self.text, "    pub struct {name}{angles} {{");
         let mut body = String::from("        Self {\n");
-        for (name, field) in names.iter().zip(&fields) {
-            let _ = writeln!(self.text, "        pub {name}: {},", field.text);
+        for (name, field) in names.iter().zip(fields) {
+            let declared = field.declared(&format!("pub {name}: "));
+            let _ = writeln!(self.text, "        {declared},");
             let _ = writeln!(body, "            {name}: Sample::sample(random),");
         }
         self.text.push_str("    }\n\n");
         body.push_str("        }\n");
         self.sample(name, &body);
-        weight
     }
 
     fn tuple_struct(&mut self, name: &str) -> usize {
         let (fields, weight) = self.fields();
-        let texts = fields.iter().map(|field| format!("pub {}", field.text));
+        let texts = fields.iter().map(|field| field.declared("pub "));
         let texts = texts.collect::<Vec<_>>().join(", ");
-        let _ = writeln!(self.text, "    pub struct {name}({texts});\n");
+        let angles = self.angles("");
+        let _ = writeln!(self.text, "    pub struct {name}{angles}({texts});\n");
         let samples = vec!["Sample::sample(random)"; fields.len()].join(", ");
         self.sample(name, &format!("        Self({samples})\n"));
         weight
@@ -154,20 +226,25 @@ impl Source {
     }
 
     /// An enum with values.
-    fn choice(&mut self, name: &str, index: usize) -> usize {
+    fn choice(&mut self, name: &str) -> usize {
         let count = 2 + self.random.below(4);
         let names = self.names(VARIANT_NAMES, count);
         let (mut weight, mut variants) = (0, String::new());
+        let mut unused = self.parameters().to_vec();
         let pick = format!("if random.spend() {{ random.below({count}) }} else {{ 0 }}");
         let mut body = format!("        match {pick} {{\n");
         for (number, variant) in names.iter().enumerate() {
             let pattern = pattern(number, count);
             let (mut fields, more) = match self.random.below(4) {
                 0 => (Vec::new(), 0),
-                _ => self.fields(),
+                _ => self.some_fields(),
             };
+            unused.retain(|name| !self.uses(&fields, name));
+            if number + 1 == count {
+                fields.extend(unused.iter().map(|name| Type::list_of(name)));
+            }
             if number + 1 == count && (fields.is_empty() || self.random.once_in(2)) {
-                fields.push(leaf(&format!("Box<{}>", Self::path(index))));
+                fields.push(Type::leaf(&format!("Box<{}>", self.own())));
             }
             weight += more;
             let named = self.random.once_in(2);
@@ -177,7 +254,7 @@ impl Source {
                 false => String::new(),
             };
             let each = |text: &dyn Fn(usize) -> String| {
-                let all = (0..fields.len()).map(|number| label(number) + &text(number));
+                let all = (0..fields.len()).map(text);
                 all.collect::<Vec<_>>().join(", ")
             };
             let (open, close) = if named { (" { ", " }") } else { ("(", ")") };
@@ -186,132 +263,20 @@ impl Source {
                 let _ = writeln!(body, "            {pattern} => Self::{variant},");
                 continue;
             }
-            let types = each(&|number| fields[number].text.clone());
+            let types = each(&|number| fields[number].declared(&label(number)));
             let _ = writeln!(variants, "        {variant}{open}{types}{close},");
-            let values = each(&|_| "Sample::sample(random)".to_owned());
+            let values = each(&|number| label(number) + "Sample::sample(random)");
             let value = format!("{pattern} => Self::{variant}{open}{values}{close}");
             let _ = writeln!(body, "            {value},");
         }
-        let _ = writeln!(self.text, "    pub enum {name} {{\n{variants}    }}\n");
+        let angles = self.angles("");
+        let _ = writeln!(
+            self.text,
+            "    pub enum {name}{angles} {{\n{variants}    }}\n"
+        );
         body.push_str("        }\n");
         self.sample(name, &body);
         weight
-    }
-
-    /// Fields, at least one of which has bytes, and their leaves.
-    fn fields(&mut self) -> (Vec<Type>, usize) {
-        let count = 1 + self.random.below(FIELDS_MAX);
-        let (mut fields, mut weight) = (Vec::new(), 0);
-        for _ in 0..count {
-            let mut field = self.field(NESTING_MAX);
-            if weight + field.weight > WEIGHT_MAX {
-                field = self.leaf();
-            }
-            weight += field.weight;
-            fields.push(field);
-        }
-        if fields.iter().all(|field| field.empty) {
-            fields.push(self.leaf());
-            weight += 1;
-        }
-        (fields, weight)
-    }
-
-    fn leaf(&mut self) -> Type {
-        let text = *self.random.one_of::<&str>(LEAVES);
-        leaf(text)
-    }
-
-    /// Any type that may stand in a field.
-    fn field(&mut self, nesting: usize) -> Type {
-        if nesting == 0 || self.random.once_in(3) {
-            return self.leaf();
-        }
-        let inner = nesting - 1;
-        match self.random.below(16) {
-            0..=2 if !self.declared.is_empty() => {
-                let index = self.random.below(self.declared.len());
-                self.declared[index].clone()
-            }
-            0..=4 => leaf(&format!("Vec<{}>", self.solid(inner))),
-            5 => leaf(&format!("Box<[{}]>", self.solid(inner))),
-            6 => leaf(&format!("Box<{}>", self.field(inner).text)),
-            7..=9 => self.wrapped("Option", inner),
-            10 | 11 => self.outcome(inner),
-            12 => self.array(inner),
-            13 => self.tuple(inner),
-            _ => self.later(),
-        }
-    }
-
-    /// A type with bytes, as the elements of a Vec must be.
-    fn solid(&mut self, nesting: usize) -> String {
-        let item = self.field(nesting);
-        if item.empty {
-            self.leaf().text
-        } else {
-            item.text
-        }
-    }
-
-    fn wrapped(&mut self, name: &str, nesting: usize) -> Type {
-        let item = self.field(nesting);
-        Type {
-            text: format!("{name}<{}>", item.text),
-            empty: false,
-            weight: item.weight,
-        }
-    }
-
-    fn outcome(&mut self, nesting: usize) -> Type {
-        let (value, error) = (self.field(nesting), self.field(nesting));
-        let value = if self.random.once_in(4) {
-            leaf("()")
-        } else {
-            value
-        };
-        Type {
-            text: format!("Result<{}, {}>", value.text, error.text),
-            empty: false,
-            weight: value.weight + error.weight,
-        }
-    }
-
-    fn array(&mut self, nesting: usize) -> Type {
-        let item = self.field(nesting);
-        let mut count = *self.random.one_of(&[0, 1, 2, 3, 7, 32]);
-        if item.weight * count > WEIGHT_MAX {
-            count = 2;
-        }
-        Type {
-            text: format!("[{}; {count}]", item.text),
-            empty: item.empty || count == 0,
-            weight: item.weight * count,
-        }
-    }
-
-    fn tuple(&mut self, nesting: usize) -> Type {
-        let count = 2 + self.random.below(7);
-        let items = (0..count).map(|_| self.field(nesting.min(1)));
-        let items = items.collect::<Vec<_>>();
-        let texts = items.iter().map(|item| &*item.text).collect::<Vec<_>>();
-        Type {
-            text: format!("({})", texts.join(", ")),
-            empty: items.iter().all(|item| item.empty),
-            weight: items.iter().map(|item| item.weight).sum(),
-        }
-    }
-
-    /// A type that may come later, behind what ends a value. All types but those
-    /// already known to be empty are taken for such with bytes in an Option's Box.
-    fn later(&mut self) -> Type {
-        let index = self.random.below(self.count);
-        let path = Self::path(index);
-        let known = self.declared.get(index);
-        if known.is_some_and(|known| !known.empty) && self.random.once_in(2) {
-            return leaf(&format!("Vec<{path}>"));
-        }
-        leaf(&format!("Option<Box<{path}>>"))
     }
 
     /// So many names of a list, none of them twice.
@@ -331,19 +296,12 @@ impl Source {
     /// The source, with the list of what is put to the test.
     fn finish(mut self) -> String {
         self.text.push_str("\noutrigger::program! {\n");
-        for index in 0..self.count {
-            let _ = writeln!(self.text, "    \"m{index}\": {},", Self::path(index));
+        for index in 0..self.plans.len() {
+            let root = self.plain_instance(index);
+            let _ = writeln!(self.text, "    \"m{index}\": {root},");
         }
         self.text.push_str("}\n");
         self.text
-    }
-}
-
-fn leaf(text: &str) -> Type {
-    Type {
-        text: text.to_owned(),
-        empty: text == "()",
-        weight: 1,
     }
 }
 
@@ -359,11 +317,13 @@ fn pattern(index: usize, count: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::words::{LEAVES, NON_ZEROS};
 
     #[test]
     fn every_kind_of_type_appears_in_some_schema() {
         let sources = (0..200).map(of).collect::<String>();
         let mut wanted = LEAVES.to_vec();
+        wanted.extend_from_slice(NON_ZEROS);
         wanted.extend([
             "Vec<",
             "Box<[",
@@ -371,16 +331,43 @@ mod tests {
             "Result<()",
             "; 32]",
             "pub enum",
+            "Vec<Option<outrigger::Entries<",
+            "[outrigger::Members<",
+            "Option<Option<Box<",
+            "Entries<Thing, ",
         ]);
         wanted.extend([
             "{}\n",
-            "pub struct Plain(",
+            "pub struct Client(",
             " = ",
             "Box<crate::part0",
             "r#type: ",
+            "pub struct Plain<Thing, Other> {",
+            "pub struct Plain<Thing>(",
+            "pub enum Plain<Thing, Other> {",
+            "Plain<Thing>>",
         ]);
         for text in wanted {
             assert!(sources.contains(text), "no {text} in 200 schemas");
+        }
+    }
+
+    #[test]
+    fn every_schema_has_what_is_rare() {
+        for seed in 0..500 {
+            let source = of(seed);
+            for text in [
+                "#[outrigger(as_vec)] pub ",
+                ": outrigger::Entries<",
+                ": outrigger::Members<",
+                "#[outrigger(niche)] pub ",
+                ": Option<core::num::NonZero",
+                ": core::num::NonZero",
+                "pub enum",
+                "<Thing",
+            ] {
+                assert!(source.contains(text), "no {text} in schema {seed}");
+            }
         }
     }
 }

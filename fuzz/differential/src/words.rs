@@ -21,7 +21,25 @@ pub(crate) const LEAVES: &[&str] = &[
     "String",
     "core::time::Duration",
     "Box<str>",
+    "core::num::NonZeroU8",
+    "core::num::NonZeroU32",
+    "core::num::NonZeroI64",
 ];
+
+/// Integers that are not 0.
+pub(crate) const NON_ZEROS: &[&str] = &[
+    "core::num::NonZeroU8",
+    "core::num::NonZeroU16",
+    "core::num::NonZeroU32",
+    "core::num::NonZeroU64",
+    "core::num::NonZeroI8",
+    "core::num::NonZeroI16",
+    "core::num::NonZeroI32",
+    "core::num::NonZeroI64",
+];
+
+/// Names of types' parameters; no other name has them in it.
+pub(crate) const PARAMETERS: &[&str] = &["Thing", "Other"];
 
 /// Names of types, some of which Go or the generated code has other uses for.
 pub(crate) const TYPE_NAMES: &[&str] = &[

@@ -10,7 +10,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use outrigger_differential::source;
+use outrigger_differential::{census, source};
 
 /// A side of the test in Rust, and one in Go.
 #[derive(Debug)]
@@ -72,7 +72,7 @@ impl Scratch {
         let go = self.folder.join("go");
         let mut generate = Command::new(&program);
         generate.arg("go").arg(&go);
-        succeed(generate, "Go of the schema")?;
+        has_every_kind(&succeed(generate, "Go of the schema")?)?;
         let module = self.module();
         fs::write(go.join("go.mod"), module).map_err(text)?;
         let sums = self.repository.join("client-go/go.sum");
@@ -94,7 +94,8 @@ impl Scratch {
              [dependencies.outrigger]\n\
              package = \"outrigger-differential\"\npath = \"{here}\"\n\n\
              [workspace]\n\n\
-             [profile.dev]\nopt-level = 1\ndebug = false\nincremental = false\n"
+             [profile.dev]\ndebug = false\nincremental = false\n\n\
+             [profile.dev.package.\"*\"]\nopt-level = 1\n"
         )
     }
 
@@ -119,7 +120,7 @@ fn build_go(folder: &Path, package: &str, output: &Path) -> Result<(), String> {
     let mut go = Command::new("go");
     go.args(["build", "-o"]).arg(output).arg(package);
     go.current_dir(folder).env("CGO_ENABLED", "0");
-    succeed(go, "go build")
+    succeed(go, "go build").map(drop)
 }
 
 fn is_formatted(folder: &Path) -> Result<(), String> {
@@ -131,13 +132,22 @@ fn is_formatted(folder: &Path) -> Result<(), String> {
     }
 }
 
-/// Runs a command to its end, and says what it said if it fails.
-fn succeed(mut command: Command, what: &str) -> Result<(), String> {
+/// Whether the schema has what every schema has, going by its own words.
+fn has_every_kind(words: &str) -> Result<(), String> {
+    let found = words.split_whitespace().collect::<Vec<_>>();
+    match census::KINDS.iter().find(|kind| !found.contains(kind)) {
+        Some(kind) => Err(format!("no {kind} among the types: {words}")),
+        None => Ok(()),
+    }
+}
+
+/// Runs a command to its end. Returns what it said; if it fails, as an error.
+fn succeed(mut command: Command, what: &str) -> Result<String, String> {
     let output = command
         .output()
         .map_err(|error| format!("{what}: {error}"))?;
     if output.status.success() {
-        return Ok(());
+        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
     }
     let words = String::from_utf8_lossy(&output.stderr);
     Err(format!("{what} failed\n{words}"))
