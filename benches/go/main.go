@@ -7,6 +7,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"strings"
 
 	"github.com/outrigger-ipc/outrigger/benches/go/measure"
 	"github.com/outrigger-ipc/outrigger/client-go"
@@ -29,14 +30,32 @@ func main() {
 func run(name, at string, cpu int) error {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	calls, err := callsOf(ctx, name, at)
+	driver, err := driverOf(ctx, name, at)
 	if err != nil {
 		return err
 	}
 	if err := pin(cpu); err != nil {
 		return err
 	}
-	return measure.NewDriver(calls...).Serve()
+	return driver.Serve()
+}
+
+// driverOf connects as the case wants it.
+func driverOf(ctx context.Context, name, at string) (*measure.Driver, error) {
+	if strings.HasPrefix(name, payloadCase) {
+		call, copied, err := payload(context.Background(), name, at, outrigger.WaitHybrid)
+		if err != nil {
+			return nil, err
+		}
+		driver := measure.NewDriver(call)
+		driver.Copied = copied
+		return driver, nil
+	}
+	calls, err := callsOf(ctx, name, at)
+	if err != nil {
+		return nil, err
+	}
+	return measure.NewDriver(calls...), nil
 }
 
 // callsOf connects as the case wants it and returns one call for each caller.

@@ -181,7 +181,7 @@ fn row(outcome: &Outcome, floor: &[Turn]) -> Row {
 
 /// The quotients of the p50 of the slices of each round. A case that failed has
 /// fewer slices, from the first round on.
-fn paired(above: &[Turn], below: &[Turn]) -> Vec<f64> {
+pub(crate) fn paired(above: &[Turn], below: &[Turn]) -> Vec<f64> {
     let pairs = above.iter().zip(below);
     pairs
         .map(|(above, below)| above.slice.p50_ns / below.slice.p50_ns.max(1.0))
@@ -219,6 +219,7 @@ mod tests {
                 ops_per_s: 1e9 / p50_ns,
                 allocs: 0,
                 calls: 1,
+                copied: 0.0,
                 clock_ns: 0.0,
             },
             peer_allocs: 0,

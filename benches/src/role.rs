@@ -23,7 +23,7 @@ use crate::counting::allocations;
 use crate::machine::pin;
 use crate::raw_sync_event::Pair;
 use crate::slice::{Slice, measure};
-use crate::{echo, floor, typed, unix};
+use crate::{echo, floor, payload, typed, unix};
 
 /// What a child process does.
 #[derive(Clone, Debug, Subcommand)]
@@ -67,6 +67,21 @@ pub enum Role {
         /// How the poller waits.
         #[arg(long)]
         wait: WaitArg,
+        /// The socket to listen on.
+        #[arg(long)]
+        at: PathBuf,
+    },
+    /// Peer: a sidecar that reads and writes payloads of any size.
+    Payload {
+        /// How the poller waits.
+        #[arg(long)]
+        wait: WaitArg,
+        /// The socket to listen on.
+        #[arg(long)]
+        at: PathBuf,
+    },
+    /// Peer: the same over a unix socket.
+    PayloadUnix {
         /// The socket to listen on.
         #[arg(long)]
         at: PathBuf,
@@ -115,6 +130,8 @@ impl Role {
                 drive(|length| measure(&mut pair, length))
             }
             Self::Sidecar { wait, at } => echo::serve(at, (*wait).into(), answer_questions),
+            Self::Payload { wait, at } => payload::serve(at, (*wait).into(), answer_questions),
+            Self::PayloadUnix { at } => payload::serve_unix(at, answer_questions),
             Self::UnixEcho { at } => unix::serve(at, answer_questions),
             Self::RawSyncEcho { at } => raw_sync_peer(at),
         }

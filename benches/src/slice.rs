@@ -56,6 +56,10 @@ pub struct Slice {
     pub allocs: u64,
     /// All calls, those of the warm-up included.
     pub calls: u64,
+    /// Bytes of values that the driver copied into and out of shared memory, per call;
+    /// 0 where nobody counts.
+    #[serde(default)]
+    pub copied: f64,
     /// What was subtracted from each sample.
     pub clock_ns: f64,
 }
@@ -94,6 +98,7 @@ pub fn measure(caller: &mut impl Caller, length: Duration) -> Result<Slice, Stri
         ops_per_s: 1e9 / net(busy_ns as f64 / count as f64).max(1.0),
         allocs: allocations() - before,
         calls,
+        copied: 0.0,
         clock_ns,
     })
 }

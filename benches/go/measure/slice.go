@@ -48,6 +48,9 @@ type Slice struct {
 	Allocs uint64 `json:"allocs"`
 	// Calls counts those of the warm-up too.
 	Calls uint64 `json:"calls"`
+	// Copied is the bytes of values that this side copied into and out of shared
+	// memory, per call; 0 where nobody counts.
+	Copied float64 `json:"copied"`
 	// ClockNs is what was subtracted from each sample.
 	ClockNs float64 `json:"clock_ns"`
 }
@@ -64,6 +67,8 @@ type caller struct {
 
 // Driver makes slices with a fixed number of callers.
 type Driver struct {
+	// Copied, unless nil, says how many bytes were copied so far.
+	Copied  func() uint64
 	callers []*caller
 	base    time.Time
 	total   Histogram
@@ -95,6 +100,7 @@ func (d *Driver) Run(length time.Duration) (Slice, error) {
 			d.work(c, length)
 		})
 	}
+	copied := d.copied()
 	before := mallocs()
 	start.Done()
 	clock := d.work(d.callers[0], length)
@@ -107,6 +113,7 @@ func (d *Driver) Run(length time.Duration) (Slice, error) {
 		slice.Calls += c.calls
 		d.total.Add(&c.histogram)
 	}
+	slice.Copied = float64(d.copied()-copied) / float64(slice.Calls)
 	slice.Count = d.total.count
 	net := func(sample float64) float64 { return max(sample-clock, 0) }
 	slice.P50 = net(float64(d.total.Quantile(0.50)))
@@ -116,6 +123,13 @@ func (d *Driver) Run(length time.Duration) (Slice, error) {
 		slice.OpsPerS = 1e9 / max(net(float64(d.total.sum)/float64(slice.Count)), 1)
 	}
 	return slice, nil
+}
+
+func (d *Driver) copied() uint64 {
+	if d.Copied == nil {
+		return 0
+	}
+	return d.Copied()
 }
 
 // work makes one caller's calls and returns what a clock reading adds to each
