@@ -215,7 +215,12 @@ impl Loop {
         let mut next_bells = HYBRID_MAX;
         loop {
             for _ in 0..PASSES_PER_CLOCK {
-                core::hint::spin_loop();
+                if self.pool.is_busy() {
+                    // A worker may want this very CPU.
+                    std::thread::yield_now();
+                } else {
+                    core::hint::spin_loop();
+                }
                 if self.pass() > 0 {
                     return None;
                 }

@@ -11,7 +11,7 @@ use outrigger_layout::limits::INLINE_MAX;
 use outrigger_layout::message::ARCHIVE_ALIGN;
 use outrigger_layout::slot::{SlotHeader, flag};
 use outrigger_layout::{Code, Codec, Error};
-use outrigger_ringbuf::sync::Ordering;
+use outrigger_ringbuf::sync::{AtomicUsize, Ordering};
 use rkyv::util::AlignedVec;
 
 use crate::clock::monotonic_ns;
@@ -95,6 +95,8 @@ pub(crate) struct Pool {
     sender: Mutex<Option<Sender<Job>>>,
     executor: Executor,
     receiver: Receiver<Job>,
+    /// Jobs that are queued or running.
+    unfinished: Arc<AtomicUsize>,
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
@@ -109,19 +111,22 @@ impl Pool {
     /// Starts `workers` threads over a queue of `jobs_max` jobs.
     pub(crate) fn start(workers: usize, jobs_max: usize) -> std::io::Result<Self> {
         let (sender, receiver) = bounded(jobs_max);
+        let unfinished = Arc::new(AtomicUsize::new(0));
         let threads = (0..workers)
             .map(|index| {
                 let receiver: Receiver<Job> = receiver.clone();
+                let unfinished = Arc::clone(&unfinished);
                 let name = format!("outrigger-w{index}");
                 std::thread::Builder::new()
                     .name(name)
-                    .spawn(move || work(&receiver))
+                    .spawn(move || work(&receiver, &unfinished))
             })
             .collect::<std::io::Result<Vec<_>>>()?;
         Ok(Self {
             sender: Mutex::new(Some(sender)),
             executor: Executor::new(jobs_max),
             receiver,
+            unfinished,
             threads: Mutex::new(threads),
         })
     }
@@ -136,11 +141,14 @@ impl Pool {
             },
             job => job,
         };
+        // Relaxed, here and below: a hint for pollers, beside which no data goes.
+        self.unfinished.fetch_add(1, Ordering::Relaxed);
         let sent = match &*lock(&self.sender) {
             Some(sender) => sender.try_send(job),
             None => Err(TrySendError::Disconnected(job)),
         };
         if let Err(TrySendError::Full(job) | TrySendError::Disconnected(job)) = sent {
+            self.unfinished.fetch_sub(1, Ordering::Relaxed);
             self.reject(job);
         }
     }
@@ -160,7 +168,14 @@ impl Pool {
     /// Runs what is queued on the calling thread: for tests that have no workers.
     pub(crate) fn run_queued(&self) -> usize {
         let mut scratch = Scratch::default();
-        self.receiver.try_iter().map(|job| scratch.run(job)).count()
+        let count = self.receiver.try_iter().map(|job| scratch.run(job)).count();
+        self.unfinished.fetch_sub(count, Ordering::Relaxed);
+        count
+    }
+
+    /// True while a worker has something to do, or should have.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.unfinished.load(Ordering::Relaxed) > 0
     }
 
     /// Ends the workers after the jobs that are queued.
@@ -202,7 +217,7 @@ fn refuse_call(job: &CallJob, error: &Error) {
     publish(&job.session, job.lane, job.place, &job.header, &answer);
 }
 
-fn work(receiver: &Receiver<Job>) {
+fn work(receiver: &Receiver<Job>, unfinished: &AtomicUsize) {
     let mut scratch = Scratch::default();
     while let Ok(job) = receiver.recv() {
         // A handler that is dropped with its last job may panic, and this thread goes
@@ -211,6 +226,7 @@ fn work(receiver: &Receiver<Job>) {
             scratch.run(job);
             Ok(())
         });
+        unfinished.fetch_sub(1, Ordering::Relaxed);
         scratch.trim();
     }
 }

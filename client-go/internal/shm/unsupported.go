@@ -30,6 +30,9 @@ func Unmap([]byte) error { return Supported() }
 // Protect does nothing here.
 func Protect([]byte, Access) {}
 
+// Yield does nothing here.
+func Yield() {}
+
 // Populate does nothing here.
 func Populate([]byte, Access) {}
 
