@@ -7,7 +7,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fuzz bench-quick bench-rkyv gen
+.PHONY: help demo test check fuzz bench-quick bench-payload bench-rkyv gen
 
 help: ## what there is to make
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -26,6 +26,9 @@ fuzz: ## random types and bytes, rkyv against Go: MINUTES=N, or SEED=N to repeat
 
 bench-quick: ## round trips side by side, under a minute
 	@cargo run --quiet --release -p outrigger-benches --bin quick
+
+bench-payload: ## payloads of 64 bytes to 64 MiB beside a unix socket, a minute
+	@cargo run --quiet --release -p outrigger-benches --bin payload
 
 bench-rkyv: ## what messages cost in Go and Rust, beside other formats, two minutes
 	@cargo run --quiet --release -p outrigger-benches --bin rkyv

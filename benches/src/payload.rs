@@ -128,8 +128,8 @@ mod tests {
     fn every_word_counts() {
         let mut payload = [0; 64];
         fill(&mut payload, 5);
-        assert_eq!(sum(&payload), (5..13).sum());
+        assert_eq!(sum(&payload), (5..13).sum::<u64>());
         payload[63] += 1;
-        assert_ne!(sum(&payload), (5..13).sum());
+        assert_ne!(sum(&payload), (5..13).sum::<u64>());
     }
 }

@@ -112,11 +112,7 @@ pub fn hand_over(results: &Results) -> Result<[f64; 3], String> {
         return Err("no case".to_owned());
     };
     let p50 = |turns: &[Turn]| quartiles(turns.iter().map(|t| t.slice.p50_ns).collect())[1];
-    Ok([
-        p50(small),
-        p50(large),
-        quartiles(paired(large, small))[1],
-    ])
+    Ok([p50(small), p50(large), quartiles(paired(large, small))[1]])
 }
 
 fn turns(outcomes: &[Outcome]) -> Result<Vec<&[Turn]>, String> {
@@ -169,7 +165,11 @@ pub fn verdict(rows: &[Row], hand_over: [f64; 3]) -> String {
         say(promise, row.gain[2] >= SOCKET_MIN, row.gain[2]);
     }
     let least = rows.iter().map(|row| row.gain[2]).fold(f64::NAN, f64::min);
-    say("in place: ahead of the socket at every size", least > 1.0, least);
+    say(
+        "in place: ahead of the socket at every size",
+        least > 1.0,
+        least,
+    );
     text
 }
 
@@ -177,7 +177,7 @@ pub fn verdict(rows: &[Row], hand_over: [f64; 3]) -> String {
 pub fn size_text(bytes: u64) -> String {
     match bytes {
         ..1024 => format!("{bytes} B"),
-        ..1_048_576 => format!("{} KiB", bytes >> 10),
+        1024..1_048_576 => format!("{} KiB", bytes >> 10),
         _ => format!("{} MiB", bytes >> 20),
     }
 }
@@ -199,12 +199,19 @@ mod tests {
     fn sizes_and_times_have_units() {
         assert_eq!(SIZES.map(size_text)[..2], ["64 B", "1 KiB"]);
         assert_eq!(size_text(64 << 20), "64 MiB");
-        assert_eq!([250.0, 2500.0, 2.5e6].map(time), ["250 ns", "2.5 µs", "2.50 ms"]);
+        assert_eq!(
+            [250.0, 2500.0, 2.5e6].map(time),
+            ["250 ns", "2.5 µs", "2.50 ms"]
+        );
     }
 
     #[test]
     fn every_case_has_a_name_of_its_own() {
-        let mut names: Vec<_> = SIZES.into_iter().flat_map(cases).chain(hand_overs()).collect();
+        let mut names: Vec<_> = SIZES
+            .into_iter()
+            .flat_map(cases)
+            .chain(hand_overs())
+            .collect();
         names.sort_unstable_by_key(|case| case.name);
         assert!(names.windows(2).all(|pair| pair[0].name != pair[1].name));
     }

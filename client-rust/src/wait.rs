@@ -117,7 +117,7 @@ impl Session {
                 hint::spin_loop();
             }
             // A worker of the server may want this very CPU; see the Go client's wait.go.
-            std::thread::yield_now();
+            thread::yield_now();
             let now = Instant::now();
             let began = *began.get_or_insert(now);
             let late = deadline.is_some_and(|deadline| now >= deadline);

@@ -52,6 +52,7 @@ mod pool;
 mod registry;
 mod reply;
 mod request;
+mod scratch;
 mod server;
 mod service;
 mod session;

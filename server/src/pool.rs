@@ -5,7 +5,7 @@ use core::fmt;
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
-use crossbeam::channel::{Receiver, Sender, TrySendError, bounded};
+use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded};
 use outrigger_layout::buffer::BufferTable;
 use outrigger_layout::limits::INLINE_MAX;
 use outrigger_layout::message::ARCHIVE_ALIGN;
@@ -24,10 +24,8 @@ use crate::lock::lock;
 use crate::panic::caught;
 use crate::reply::{Form, Reply};
 use crate::request::Request;
+use crate::scratch::{SCRATCH_IDLE, Scratch};
 use crate::session::{Answer, Call, Session};
-
-/// Bytes of scratch memory that a worker keeps from call to call.
-const SCRATCH_KEPT: usize = 4 << 20;
 
 /// Room for the payload of a slot, aligned for the archives in it.
 #[derive(Clone, Copy, Debug)]
@@ -98,13 +96,6 @@ pub(crate) struct Pool {
     /// Jobs that are queued or running.
     unfinished: Arc<AtomicUsize>,
     threads: Mutex<Vec<JoinHandle<()>>>,
-}
-
-/// Memory that a worker reuses from call to call.
-#[derive(Debug, Default)]
-struct Scratch {
-    request: AlignedVec,
-    reply: Vec<u8>,
 }
 
 impl Pool {
@@ -219,7 +210,7 @@ fn refuse_call(job: &CallJob, error: &Error) {
 
 fn work(receiver: &Receiver<Job>, unfinished: &AtomicUsize) {
     let mut scratch = Scratch::default();
-    while let Ok(job) = receiver.recv() {
+    while let Some(job) = next(receiver, &mut scratch) {
         // A handler that is dropped with its last job may panic, and this thread goes
         // on; the hook has reported it.
         let _ = caught(|| {
@@ -227,7 +218,6 @@ fn work(receiver: &Receiver<Job>, unfinished: &AtomicUsize) {
             Ok(())
         });
         unfinished.fetch_sub(1, Ordering::Relaxed);
-        scratch.trim();
     }
 }
 
@@ -269,16 +259,21 @@ impl CallJob {
     }
 }
 
-impl Scratch {
-    /// Gives back what a large call has left.
-    fn trim(&mut self) {
-        self.reply.truncate(SCRATCH_KEPT);
-        self.reply.shrink_to(SCRATCH_KEPT);
-        if self.request.capacity() > SCRATCH_KEPT {
-            self.request = AlignedVec::new();
+/// Waits for a job; without one for a while, gives back what a large call has left.
+/// (One large call after the other finds its memory there: fresh pages for 64 MiB cost
+/// as much as the copy.) `None` at the queue's end.
+fn next(receiver: &Receiver<Job>, scratch: &mut Scratch) -> Option<Job> {
+    if scratch.is_large() {
+        match receiver.recv_timeout(SCRATCH_IDLE) {
+            Ok(job) => return Some(job),
+            Err(RecvTimeoutError::Disconnected) => return None,
+            Err(RecvTimeoutError::Timeout) => scratch.trim(),
         }
     }
+    receiver.recv().ok()
+}
 
+impl Scratch {
     fn run(&mut self, job: Job) {
         match job {
             Job::Call(job) => self.run_call(&job),
