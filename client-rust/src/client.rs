@@ -220,6 +220,10 @@ impl Shared {
     fn close(&self) {
         let text = "operation cancelled: the client is closed";
         let closed = Error::new(Code::CANCELLED, text);
+        if self.session.end_reason().is_none() {
+            // The server frees it all the same, should that fail.
+            let _ = self.session.return_stock();
+        }
         self.session.end(closed, Code::OK);
         let Some(reader) = lock(&self.reader).take() else {
             return;

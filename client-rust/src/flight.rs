@@ -280,6 +280,8 @@ impl<'a> Flight<'a> {
         let (fits, len) = (self.fits(record), self.request.len() as u64);
         let phase = if fits {
             Phase::Sent(self.request.codec)
+        } else if let Some(lease) = self.session.take_stock(len) {
+            return self.board_stock(method, record, &lease);
         } else {
             Phase::Asked(len)
         };
@@ -303,6 +305,22 @@ impl<'a> Flight<'a> {
         Ok(stage)
     }
 
+    /// With a credit and a buffer in hand: sends the CALL.
+    fn board_stock(&self, method: u16, record: usize, lease: &Lease) -> Result<Stage, Error> {
+        let correlation = self.session.record(record).begin(record, Phase::Held);
+        let seat = Seat {
+            record,
+            correlation,
+        };
+        match self.send_large(method, seat, lease) {
+            Ok(()) => Ok(Stage::Reply { seat }),
+            Err(error) => {
+                self.session.abandon(seat);
+                Err(error)
+            }
+        }
+    }
+
     fn use_grant(&self, method: u16, seat: Seat, wait: Wait<'_>) -> Step {
         let record = self.session.record(seat.record);
         if !record.poll(wait) {
@@ -310,20 +328,23 @@ impl<'a> Flight<'a> {
             return Ok(None);
         }
         let lease = record.take_grant()?;
-        let sent = self.write(&lease).and_then(|reference| {
-            record.send(self.request.codec);
-            self.send(method, seat, Some(reference))
-        });
-        if let Err(error) = sent {
-            record.hold();
-            self.session.give_back(&lease);
-            return Err(error);
-        }
+        self.send_large(method, seat, &lease)?;
         Ok(Some(Stage::Reply { seat }))
     }
 
-    fn write(&self, lease: &Lease) -> Result<BufferRef, Error> {
-        lease.write(self.request.value.unwrap_or_default())
+    /// Writes the value into a granted buffer and publishes CALL; gives the buffer back
+    /// if that fails. Preconditions: the record is Held.
+    fn send_large(&self, method: u16, seat: Seat, lease: &Lease) -> Result<(), Error> {
+        let record = self.session.record(seat.record);
+        let written = lease.write(self.request.value.unwrap_or_default());
+        let sent = written.and_then(|reference| {
+            record.send(self.request.codec);
+            self.send(method, seat, Some(reference))
+        });
+        sent.inspect_err(|_| {
+            record.hold();
+            self.session.give_back(lease);
+        })
     }
 
     fn look_for_reply(&self, seat: Seat, wait: Wait<'_>) -> Result<bool, Error> {

@@ -56,6 +56,7 @@ impl Heap {
             epoch: 1,
             payload_max: 1 << 20,
             credits: 4,
+            buffers_max: 8,
             version: "test".to_owned(),
             clock: Clock::new(Instant::now(), 0, 0),
         };

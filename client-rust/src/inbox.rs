@@ -38,6 +38,8 @@ pub(crate) struct Inbox {
     pub(crate) late_count: u64,
     /// PROGRESS messages read.
     pub(crate) progress_count: u64,
+    /// RECALL messages read.
+    pub(crate) recall_count: u64,
 }
 
 impl Inbox {
@@ -48,6 +50,7 @@ impl Inbox {
             reply_count: 0,
             late_count: 0,
             progress_count: 0,
+            recall_count: 0,
         }
     }
 
@@ -159,18 +162,36 @@ impl Inbox {
         deliver(record, delivered, session, wakes)
     }
 
+    /// A message of the grant ring that answers nothing: of the stock.
+    fn unasked(&mut self, header: &SlotHeader, session: &Session) -> Result<(), String> {
+        match header.kind {
+            kind::GRANT => {
+                let reference: BufferRef = prefix(&self.grants, header, &mut 0)?;
+                let lease = session.extents.lease(&reference, side::CLIENT)?;
+                session.stock.put(lease, session.terms.buffers_max)
+            }
+            kind::RECALL => {
+                self.recall_count += 1;
+                let returned = session.return_stock();
+                returned.map_err(|error| error.message().to_owned())
+            }
+            other => Err(format!(
+                "slot kind {other} with correlation 0 in grant ring (allowed: 14, 15)"
+            )),
+        }
+    }
+
     /// One message of the grant ring.
     fn grant(
-        &self,
+        &mut self,
         header: &SlotHeader,
         session: &Session,
         wakes: &mut Wakes,
     ) -> Result<(), String> {
-        if header.kind == kind::RECALL {
-            // A grant is used or returned at once; there is none to recall.
-            return Ok(());
-        }
         let correlation = header.correlation;
+        if correlation == 0 {
+            return self.unasked(header, session);
+        }
         let record = index_of(correlation).filter(|index| *index < session.record_count());
         let record = record.ok_or_else(|| format!("correlation {correlation:#x} in grant ring"))?;
         let mut at = 0;
@@ -187,7 +208,7 @@ impl Inbox {
             }
             other => {
                 return Err(format!(
-                    "slot kind {other} in grant ring (allowed: 14 to 16)"
+                    "slot kind {other} in grant ring (allowed: 14, 16; for {correlation:#x})"
                 ));
             }
         };

@@ -89,6 +89,7 @@ mod returns;
 mod segments;
 mod session;
 mod stats;
+mod stock;
 mod storage;
 mod timers;
 mod typed;

@@ -28,6 +28,7 @@ use crate::record::{Record, Remains};
 use crate::returns::Returns;
 use crate::segments::Rings;
 use crate::stats::{Counters, Stats};
+use crate::stock::Stock;
 use crate::timers::Timers;
 use crate::waiter::{Waiter, Wakes};
 use crate::welcome::Terms;
@@ -51,6 +52,8 @@ pub(crate) struct Session {
     watches: Box<[Watch<RingView>]>,
     returns: Returns,
     pub(crate) extents: Extents,
+    /// Granted ahead of need.
+    pub(crate) stock: Stock,
     pub(crate) bindings: Bindings,
     pub(crate) agreements: Agreements,
     pub(crate) credits: CreditQueue,
@@ -84,6 +87,7 @@ impl Session {
             watches: rings.watches.into_iter().map(Watch::new).collect(),
             returns: Returns::new(rings.returns),
             extents: Extents::default(),
+            stock: Stock::default(),
             bindings: Bindings::default(),
             agreements: Agreements::default(),
             credits: CreditQueue::default(),
@@ -195,6 +199,32 @@ impl Session {
             }
         }
         Ok(())
+    }
+
+    /// A buffer of the stock for a value of `len` bytes. Looks at the grant ring before
+    /// it gives up: what a call used is often granted again before its reply.
+    pub(crate) fn take_stock(&self, len: u64) -> Option<Lease> {
+        let found = self.stock.take(len).or_else(|| {
+            let grants = self.watches.last()?;
+            if !grants.is_ready() {
+                return None;
+            }
+            self.serve_wake();
+            self.stock.take(len)
+        });
+        self.counters.stock_used.add(u64::from(found.is_some()));
+        found
+    }
+
+    /// Gives the stock back.
+    ///
+    /// # Errors
+    /// As `try_give_back`.
+    pub(crate) fn return_stock(&self) -> Result<(), Error> {
+        let leases = self.stock.take_all();
+        leases
+            .iter()
+            .try_for_each(|lease| self.try_give_back(lease))
     }
 
     fn published(&self, outcome: Result<bool, Unpublished>) -> Result<(), Error> {
@@ -334,6 +364,8 @@ impl Session {
             rings: counters.rings.get(),
             grants: counters.grants.get(),
             returns: counters.returns.get(),
+            stock_used: counters.stock_used.get(),
+            recalls: inbox.recall_count,
             extents: self.extents.count() as u64,
             belt_defects: counters.belt_defects.get(),
             belt_rings: counters.belt_rings.get(),

@@ -30,8 +30,12 @@ pub struct Stats {
     pub rings: u64,
     /// Buffers asked for: large requests.
     pub grants: u64,
-    /// Buffers given back: large replies, and grants that were not used.
+    /// Buffers given back: large replies, and grants that were not used or recalled.
     pub returns: u64,
+    /// Large requests for which a buffer was in stock, so that none was asked for.
+    pub stock_used: u64,
+    /// Times that the server recalled what is in stock.
+    pub recalls: u64,
     /// Extents mapped at the moment.
     pub extents: u64,
     /// PROGRESS messages read and ignored.
@@ -55,6 +59,7 @@ pub(crate) struct Counters {
     pub(crate) rings: Counter,
     pub(crate) grants: Counter,
     pub(crate) returns: Counter,
+    pub(crate) stock_used: Counter,
     pub(crate) belt_defects: Counter,
     pub(crate) belt_rings: Counter,
 }

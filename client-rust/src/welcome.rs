@@ -1,7 +1,9 @@
 //! WELCOME, checked: what the session's terms are.
 
 use outrigger_layout::frame::Welcome;
-use outrigger_layout::limits::{ABI_VERSION, CREDITS_MAX, LANES_MAX, METHODS_MAX, PAYLOAD_MAX};
+use outrigger_layout::limits::{
+    ABI_VERSION, CLIENT_BUFFERS_MAX, CREDITS_MAX, LANES_MAX, METHODS_MAX, PAYLOAD_MAX,
+};
 use outrigger_layout::segment::LAYOUT_HASH;
 use outrigger_layout::{Code, Error};
 
@@ -15,6 +17,8 @@ pub(crate) struct Terms {
     pub(crate) payload_max: u64,
     /// Calls in flight allowed on each lane.
     pub(crate) credits: usize,
+    /// Buffers that this side may have at a time.
+    pub(crate) buffers_max: usize,
     pub(crate) version: String,
     pub(crate) clock: Clock,
 }
@@ -47,6 +51,7 @@ pub(crate) fn check_welcome(welcome: &Welcome, clock: Clock) -> Result<Terms, Er
         ("payload limit", welcome.payload_max, 1, PAYLOAD_MAX),
         ("methods", welcome.methods_max.into(), 1, METHODS_MAX),
         ("credits of depth 0", credits, 1, CREDITS_MAX),
+        ("buffers", welcome.buffers_max.into(), 1, CLIENT_BUFFERS_MAX),
     ];
     for (name, seen, least, most) in ranges {
         if seen < least || seen > most {
@@ -55,7 +60,7 @@ pub(crate) fn check_welcome(welcome: &Welcome, clock: Clock) -> Result<Terms, Er
             )));
         }
     }
-    if welcome.reserved != [0; 5] || welcome.reserved_tail != [0; 2] {
+    if welcome.reserved != [0; 4] || welcome.reserved_tail != [0; 2] {
         return Err(Error::protocol("reserved bytes in WELCOME (allowed: 0)"));
     }
     Ok(Terms {
@@ -63,6 +68,7 @@ pub(crate) fn check_welcome(welcome: &Welcome, clock: Clock) -> Result<Terms, Er
         payload_max: welcome.payload_max,
         // With the most lanes and credits one credit more than records: it is not used.
         credits: credits.min(records_max) as usize,
+        buffers_max: usize::from(welcome.buffers_max),
         version: version_text(&welcome.version)?,
         clock,
     })

@@ -187,7 +187,7 @@ fn every_field_of_welcome_is_checked() {
     );
     let error = refused(welcome(|it| it.layout_hash ^= 1));
     expect(&error, Code::VERSION_MISMATCH, "server's layout 0x");
-    let cases: [(Knobs, &str); 12] = [
+    let cases: [(Knobs, &str); 14] = [
         (welcome(|it| it.epoch = 0), "epoch 0 in WELCOME"),
         (
             welcome(|it| it.lanes = 0),
@@ -199,8 +199,8 @@ fn every_field_of_welcome_is_checked() {
         ),
         (welcome(|it| it.payload_max = 0), "payload limit 0"),
         (
-            welcome(|it| it.payload_max = 1 << 27),
-            "payload limit 134217728",
+            welcome(|it| it.payload_max = 1 << 31),
+            "payload limit 2147483648",
         ),
         (welcome(|it| it.call_credits[0] = 0), "credits of depth 0 0"),
         (
@@ -208,8 +208,10 @@ fn every_field_of_welcome_is_checked() {
             "credits of depth 0 4097",
         ),
         (welcome(|it| it.methods_max = 4097), "methods 4097"),
+        (welcome(|it| it.buffers_max = 0), "buffers 0"),
+        (welcome(|it| it.buffers_max = 4097), "buffers 4097"),
         (
-            welcome(|it| it.reserved[4] = 1),
+            welcome(|it| it.reserved[3] = 1),
             "reserved bytes in WELCOME",
         ),
         (

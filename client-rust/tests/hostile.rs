@@ -277,8 +277,10 @@ fn every_message_of_the_grant_ring_is_checked() {
             "slot kind 6 in grant ring",
         ),
         (
-            Box::new(grant(|it, _| it.correlation = 0)),
-            "correlation 0x0 in grant ring",
+            Box::new(grant(|it, _| {
+                (it.kind, it.correlation) = (kind::REFUSED, 0);
+            })),
+            "slot kind 16 with correlation 0 in grant ring (allowed: 14, 15)",
         ),
         (
             Box::new(grant(|it, _| it.correlation = 99)),

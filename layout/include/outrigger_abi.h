@@ -25,7 +25,7 @@ extern "C" {
 #define OUTRIGGER_LIMIT_SLOT_STRIDE 256u /* bytes from one slot to the next in request and reply rings */
 #define OUTRIGGER_LIMIT_OWNERSHIP_STRIDE 64u /* bytes from one slot to the next in grant and return rings */
 #define OUTRIGGER_LIMIT_INLINE_MAX 224u /* bytes of payload that fit beside a header in a request or reply slot */
-#define OUTRIGGER_LIMIT_PAYLOAD_MAX 67108864u /* largest payload of one message, prefixes excluded */
+#define OUTRIGGER_LIMIT_PAYLOAD_MAX 1073741824u /* largest payload of one message, prefixes excluded */
 #define OUTRIGGER_LIMIT_ARCHIVE_DEPTH_MAX 64u /* most levels of pointers in an rkyv archive, as rkyv counts them */
 #define OUTRIGGER_LIMIT_RING_CAPACITY_MAX 65536u /* most slots in one ring; every capacity is zero or a power of two */
 #define OUTRIGGER_LIMIT_LANES_MAX 16u /* most lanes of one session */
@@ -37,6 +37,7 @@ extern "C" {
 #define OUTRIGGER_LIMIT_METHODS_MAX 4096u /* most methods that one session can bind */
 #define OUTRIGGER_LIMIT_FRAME_MAX 4096u /* most bytes of a frame on the control socket, header included */
 #define OUTRIGGER_LIMIT_BUFFERS_MAX 1u /* most buffers in the table of one slot in this version */
+#define OUTRIGGER_LIMIT_CLIENT_BUFFERS_MAX 4096u /* most buffers that a client may have granted or lent at a time */
 #define OUTRIGGER_LIMIT_BUFFER_ALIGN 64u /* alignment in bytes of each buffer in an extent */
 #define OUTRIGGER_LIMIT_BUFFER_MIN 4096u /* smallest buffer of an extent in bytes; sizes are powers of two */
 #define OUTRIGGER_LIMIT_VERSION_TEXT 32u /* bytes of the version text in WELCOME */
@@ -93,7 +94,7 @@ extern "C" {
 #define OUTRIGGER_KIND_RESOLVE 12u /* an answer to an EFFECT */
 #define OUTRIGGER_KIND_EVENT 13u /* a one-way message to the client */
 #define OUTRIGGER_KIND_GRANT 14u /* a buffer of the client segment that the client may write */
-#define OUTRIGGER_KIND_RECALL 15u /* please return an unused grant */
+#define OUTRIGGER_KIND_RECALL 15u /* please return the grants in stock; without a payload */
 #define OUTRIGGER_KIND_REFUSED 16u /* the ALLOC of this correlation cannot be granted */
 #define OUTRIGGER_KIND_ALLOC 17u /* please grant a buffer */
 #define OUTRIGGER_KIND_RETURN 18u /* the client is done with a lent or granted buffer */
@@ -153,7 +154,8 @@ typedef struct outrigger_welcome {
     uint16_t lanes; /* lanes granted, 1 to `LANES_MAX` */
     uint16_t call_credits[9]; /* calls in flight allowed on each lane, for each depth; 0 = none */
     uint16_t methods_max; /* methods that this session may bind */
-    uint16_t reserved[5]; /* zero */
+    uint16_t buffers_max; /* buffers that the client may have granted and lent at a time, together; 1 to `CLIENT_BUFFERS_MAX` */
+    uint16_t reserved[4]; /* zero */
     uint8_t version[32]; /* version of the server's crate as ASCII, padded with zeros */
     uint64_t reserved_tail[2]; /* zero */
 } outrigger_welcome;
@@ -168,7 +170,8 @@ OUTRIGGER_ASSERT(offsetof(outrigger_welcome, layout_hash) == 72, "offset of outr
 OUTRIGGER_ASSERT(offsetof(outrigger_welcome, lanes) == 80, "offset of outrigger_welcome.lanes");
 OUTRIGGER_ASSERT(offsetof(outrigger_welcome, call_credits) == 82, "offset of outrigger_welcome.call_credits");
 OUTRIGGER_ASSERT(offsetof(outrigger_welcome, methods_max) == 100, "offset of outrigger_welcome.methods_max");
-OUTRIGGER_ASSERT(offsetof(outrigger_welcome, reserved) == 102, "offset of outrigger_welcome.reserved");
+OUTRIGGER_ASSERT(offsetof(outrigger_welcome, buffers_max) == 102, "offset of outrigger_welcome.buffers_max");
+OUTRIGGER_ASSERT(offsetof(outrigger_welcome, reserved) == 104, "offset of outrigger_welcome.reserved");
 OUTRIGGER_ASSERT(offsetof(outrigger_welcome, version) == 112, "offset of outrigger_welcome.version");
 OUTRIGGER_ASSERT(offsetof(outrigger_welcome, reserved_tail) == 144, "offset of outrigger_welcome.reserved_tail");
 

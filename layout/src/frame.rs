@@ -133,8 +133,11 @@ pod! {
         pub call_credits: [u16; 9],
         /// methods that this session may bind
         pub methods_max: u16,
+        /// buffers that the client may have granted and lent at a time, together; 1 to
+        /// `CLIENT_BUFFERS_MAX`
+        pub buffers_max: u16,
         /// zero
-        pub reserved: [u16; 5],
+        pub reserved: [u16; 4],
         /// version of the server's crate as ASCII, padded with zeros
         pub version: [u8; 32],
         /// zero

@@ -17,7 +17,7 @@ crate::numbers! {
         /// bytes of payload that fit beside a header in a request or reply slot
         INLINE_MAX = 224;
         /// largest payload of one message, prefixes excluded
-        PAYLOAD_MAX = 67_108_864;
+        PAYLOAD_MAX = 1_073_741_824;
         /// most levels of pointers in an rkyv archive, as rkyv counts them
         ARCHIVE_DEPTH_MAX = 64;
         /// most slots in one ring; every capacity is zero or a power of two
@@ -40,6 +40,8 @@ crate::numbers! {
         FRAME_MAX = 4_096;
         /// most buffers in the table of one slot in this version
         BUFFERS_MAX = 1;
+        /// most buffers that a client may have granted or lent at a time
+        CLIENT_BUFFERS_MAX = 4_096;
         /// alignment in bytes of each buffer in an extent
         BUFFER_ALIGN = 64;
         /// smallest buffer of an extent in bytes; sizes are powers of two

@@ -97,7 +97,7 @@ crate::numbers! {
         EVENT = 13;
         /// a buffer of the client segment that the client may write
         GRANT = 14;
-        /// please return an unused grant
+        /// please return the grants in stock; without a payload
         RECALL = 15;
         /// the ALLOC of this correlation cannot be granted
         REFUSED = 16;

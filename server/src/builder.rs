@@ -4,7 +4,9 @@ use core::time::Duration;
 use std::path::Path;
 use std::sync::Arc;
 
-use outrigger_layout::limits::{CREDITS_MAX, DEPTHS, LANES_MAX, METHODS_MAX, PAYLOAD_MAX};
+use outrigger_layout::limits::{
+    CLIENT_BUFFERS_MAX, CREDITS_MAX, DEPTHS, LANES_MAX, METHODS_MAX, PAYLOAD_MAX,
+};
 use outrigger_layout::{Code, Error};
 use outrigger_ringbuf::Policy;
 
@@ -15,15 +17,24 @@ use crate::listener::{BindError, Listener};
 use crate::registry::Registry;
 use crate::server::{Server, Source};
 use crate::service::Service;
+use crate::sessions::{self, Sessions};
 
 /// Bounds of a server and of each of its sessions. Values outside their range
 /// are brought into it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Largest payload of one message in bytes; at most 64 MiB.
+    /// Largest payload of one message in bytes; at most 1 GiB, 64 MiB unless it is set.
     pub payload_max: u64,
-    /// Bytes of buffers in each direction of a session.
+    /// Bytes of buffers in each direction of a session; at least those of the largest
+    /// payload, rounded up to a power of two.
     pub arena_bytes: u64,
+    /// Buffers that a client may have at a time, granted and lent together, 1 to 4096.
+    pub buffers_max: u16,
+    /// Bytes of the sessions of one uid, segments and buffers. What a client mapped counts
+    /// until its process has ended, also after its session.
+    pub uid_bytes: u64,
+    /// Bytes of all sessions, likewise.
+    pub total_bytes: u64,
     /// Calls in flight on one lane, 1 to 4096.
     pub credits: u16,
     /// Lanes of a session whose client does not ask for a number, 1 to 16.
@@ -41,8 +52,11 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            payload_max: PAYLOAD_MAX,
+            payload_max: 64 << 20,
             arena_bytes: 256 << 20,
+            buffers_max: 256,
+            uid_bytes: 8 << 30,
+            total_bytes: 16 << 30,
             credits: 64,
             lanes: 1,
             methods_max: 1024,
@@ -55,9 +69,14 @@ impl Default for Limits {
 
 impl Limits {
     fn in_range(self) -> Self {
+        let payload_max = self.payload_max.clamp(1, PAYLOAD_MAX);
+        let largest = payload_max.next_power_of_two();
         Self {
-            payload_max: self.payload_max.clamp(1, PAYLOAD_MAX),
-            arena_bytes: self.arena_bytes.max(1 << 20),
+            payload_max,
+            arena_bytes: self.arena_bytes.max(largest.max(1 << 20)),
+            buffers_max: self.buffers_max.clamp(1, CLIENT_BUFFERS_MAX as u16),
+            uid_bytes: self.uid_bytes,
+            total_bytes: self.total_bytes,
             credits: self.credits.clamp(1, CREDITS_MAX as u16),
             lanes: self.lanes.clamp(1, LANES_MAX as u16),
             methods_max: self.methods_max.clamp(1, METHODS_MAX as u16),
@@ -79,6 +98,7 @@ impl Limits {
 #[derive(Debug)]
 pub struct Builder {
     pub(crate) registry: Arc<Registry>,
+    pub(crate) sessions: Arc<Sessions>,
     pub(crate) limits: Limits,
     pub(crate) wait: Policy,
     pub(crate) pollers: usize,
@@ -90,10 +110,21 @@ pub struct Builder {
 impl Builder {
     pub(crate) fn new() -> Self {
         let registry = Arc::new(Registry::default());
-        let failed = builtin::register(&registry).err();
+        let sessions = Arc::new(Sessions::default());
+        let method = sessions::Method {
+            sessions: Arc::clone(&sessions),
+        };
+        let failed = builtin::register(&registry)
+            .and_then(|()| {
+                registry
+                    .insert(sessions::METHOD, Arc::new(method))
+                    .map(drop)
+            })
+            .err();
         let cpus = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         Self {
             registry,
+            sessions,
             limits: Limits::default(),
             wait: Policy::default(),
             pollers: 1,

@@ -49,6 +49,7 @@ mod logging;
 mod panic;
 mod poller;
 mod pool;
+mod quota;
 mod registry;
 mod reply;
 mod request;
@@ -56,6 +57,7 @@ mod scratch;
 mod server;
 mod service;
 mod session;
+mod sessions;
 #[doc(hidden)]
 pub mod stepping;
 pub mod typed;
@@ -75,6 +77,7 @@ pub use reply::Reply;
 pub use request::Request;
 pub use server::{Server, ServerHandle, Stats};
 pub use service::Service;
+pub use sessions::{BufferCount, SessionStats};
 
 #[doc(hidden)]
 pub use outrigger_layout::message::Archived;

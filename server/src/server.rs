@@ -1,11 +1,10 @@
 //! A server that listens, and the handle to it.
 
-use std::collections::BTreeMap;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::{Arc, Mutex};
 
-use outrigger_layout::Error;
+use outrigger_layout::{Code, Error};
 use outrigger_ringbuf::sync::{AtomicU64, Ordering};
 use tokio::sync::watch;
 
@@ -16,8 +15,10 @@ use crate::listener::Listener;
 use crate::lock::lock;
 use crate::poller::{Poller, budget};
 use crate::pool::Pool;
+use crate::quota::Quota;
 use crate::registry::Registry;
 use crate::session::{Intake, Session};
+use crate::sessions::{SessionStats, Sessions};
 
 /// How far a server is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,10 +37,12 @@ pub(crate) struct Shared {
     registry: Arc<Registry>,
     pool: Arc<Pool>,
     pollers: Mutex<Vec<Poller>>,
-    sessions: Mutex<BTreeMap<u64, Weak<Session>>>,
+    sessions: Arc<Sessions>,
+    quota: Arc<Quota>,
     epochs: AtomicU64,
     refused: AtomicU64,
     failed: AtomicU64,
+    wrong_buffers: AtomicU64,
     phase: watch::Sender<Phase>,
 }
 
@@ -88,6 +91,16 @@ pub struct Stats {
     pub buffers_in_use: u64,
     /// Bytes of all extents.
     pub arena_bytes: u64,
+    /// Bytes of all clients' memory, segments included; and of sessions that have ended,
+    /// as long as their process may still map it.
+    pub memory_bytes: u64,
+    /// Most of them so far.
+    pub memory_bytes_peak: u64,
+    /// Of these, those of sessions that have ended.
+    pub memory_bytes_ended: u64,
+    /// Sessions that ended because the client named a buffer that was not its own, or
+    /// bytes outside it.
+    pub wrong_buffers: u64,
 }
 
 impl Server {
@@ -99,6 +112,7 @@ impl Server {
     pub(crate) fn new(builder: Builder, source: Source) -> Result<Self, Error> {
         let Builder {
             registry,
+            sessions,
             limits,
             wait,
             pollers,
@@ -124,10 +138,12 @@ impl Server {
             registry,
             pool,
             pollers: Mutex::new(pollers),
-            sessions: Mutex::new(BTreeMap::new()),
+            sessions,
+            quota: Quota::new(limits.uid_bytes, limits.total_bytes),
             epochs: AtomicU64::new(1),
             refused: AtomicU64::new(0),
             failed: AtomicU64::new(0),
+            wrong_buffers: AtomicU64::new(0),
             phase: watch::Sender::new(Phase::Serving),
         });
         let path = match &source {
@@ -207,6 +223,11 @@ impl ServerHandle {
         Arc::clone(&self.shared.registry)
     }
 
+    /// The live sessions and what their memory does, in the order of their begin.
+    pub fn sessions(&self) -> Vec<SessionStats> {
+        self.shared.sessions.stats()
+    }
+
     /// Counters, as of now.
     pub fn stats(&self) -> Stats {
         self.shared.stats()
@@ -237,17 +258,25 @@ impl Shared {
         self.refused.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub(crate) fn count_failed(&self) {
+    /// Counts a session that ended by a violation of this code.
+    pub(crate) fn count_failed(&self, code: Code) {
         self.failed.fetch_add(1, Ordering::Relaxed);
+        if matches!(code, Code::INVALID_HANDLE | Code::OUT_OF_BOUNDS) {
+            self.wrong_buffers.fetch_add(1, Ordering::Relaxed);
+        }
     }
 
     pub(crate) fn session_count(&self) -> usize {
-        lock(&self.sessions).len()
+        self.sessions.count()
+    }
+
+    pub(crate) fn quota(&self) -> &Arc<Quota> {
+        &self.quota
     }
 
     /// Hands a live session to the poller that has the fewest.
     pub(crate) fn begin(&self, session: &Arc<Session>, intake: Intake) -> usize {
-        lock(&self.sessions).insert(session.epoch(), Arc::downgrade(session));
+        self.sessions.insert(session);
         let pollers = lock(&self.pollers);
         let load = |poller: &Poller| poller.stats().sessions.load(Ordering::Relaxed);
         let least = (0..pollers.len())
@@ -261,7 +290,7 @@ impl Shared {
 
     /// Takes an ended session away from everybody.
     pub(crate) fn finish(&self, epoch: u64, poller: usize) {
-        lock(&self.sessions).remove(&epoch);
+        self.sessions.remove(epoch);
         if let Some(poller) = lock(&self.pollers).get(poller) {
             poller.remove(epoch);
         }
@@ -287,17 +316,22 @@ impl Shared {
             sessions_begun: self.epochs.load(Ordering::Relaxed) - 1,
             refused: self.refused.load(Ordering::Relaxed),
             failed: self.failed.load(Ordering::Relaxed),
+            wrong_buffers: self.wrong_buffers.load(Ordering::Relaxed),
             ..Stats::default()
         };
         for poller in lock(&self.pollers).iter() {
             stats.messages += poller.stats().messages.load(Ordering::Relaxed);
             stats.sleeps += poller.stats().sleeps.load(Ordering::Relaxed);
         }
-        for session in lock(&self.sessions).values().filter_map(Weak::upgrade) {
-            let usage = session.arena().usage();
+        (stats.memory_bytes, stats.memory_bytes_peak) = self.quota.used();
+        stats.memory_bytes_ended = stats.memory_bytes;
+        for session in self.sessions.all() {
+            let usage = session.arena().usage().ledger;
             stats.sessions += 1;
-            stats.buffers_in_use += usage.in_use;
+            stats.buffers_in_use += usage.in_use();
             stats.arena_bytes += usage.bytes;
+            let charged = session.account().charged();
+            stats.memory_bytes_ended = stats.memory_bytes_ended.saturating_sub(charged);
             let lanes = session.lanes().iter();
             stats.calls_in_flight += lanes.map(|lane| u64::from(lane.in_flight())).sum::<u64>();
         }

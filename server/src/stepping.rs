@@ -16,7 +16,7 @@
 
 use std::sync::Arc;
 
-use outrigger_layout::frame::{BindBody, BoundBody};
+use outrigger_layout::frame::{BindBody, BoundBody, control};
 use outrigger_layout::ring::kind as ring;
 use outrigger_layout::schema::UNTYPED;
 use outrigger_layout::slot::{SlotHeader, kind};
@@ -29,8 +29,10 @@ use crate::clock::Now;
 use crate::context::Peer;
 use crate::errno::system;
 use crate::pool::Pool;
+use crate::quota::Quota;
 use crate::registry::Registry;
 use crate::session::{Geometry, Intake, OUTGOING_MAX, Outgoing, Services, Session, SessionMemory};
+use crate::sessions::SessionStats;
 
 /// A session whose client half is driven by hand.
 #[derive(Debug)]
@@ -61,7 +63,8 @@ impl Loopback {
         let (client_bell, _client_end) = ClientBell::new().map_err(text)?;
         let bells = (client_bell, ServerBell::new().map_err(text)?);
         let limits = builder.limits;
-        let memory = SessionMemory::heap(Geometry::new(1, 1, &limits.call_credits()))?;
+        let geometry = Geometry::new(1, 1, &limits.call_credits(), limits.buffers_max);
+        let memory = SessionMemory::heap(geometry)?;
         let SessionMemory {
             geometry,
             server,
@@ -72,8 +75,11 @@ impl Loopback {
         let returns = geometry.view(ring::RETURN, 0, client, server)?;
         let grants = geometry.view(ring::GRANT, 0, server, client)?;
         let (sender, outgoing) = mpsc::channel(OUTGOING_MAX);
-        let peer = Peer { uid: 0, pid: 0 };
-        let (session, intake) = Session::new(1, peer, limits, memory, bells, sender)?;
+        let uid = rustix::process::geteuid().as_raw();
+        let peer = Peer { uid, pid: 0 };
+        let account = Quota::new(limits.uid_bytes, limits.total_bytes).open(uid);
+        let (session, intake) = Session::new(1, peer, limits, memory, bells, sender, account)?;
+        builder.sessions.insert(&session);
         Ok(Self {
             session,
             intake,
@@ -158,6 +164,25 @@ impl Loopback {
         Ok(found)
     }
 
+    /// As [`Loopback::step`], with a worker that may wait for extents: they are
+    /// mapped and unmapped meanwhile.
+    ///
+    /// # Errors
+    /// The violation that ends the session.
+    pub fn step_mapping(&mut self) -> Result<usize, Error> {
+        let found = self.poll()?;
+        let pool = Arc::clone(&self.pool);
+        std::thread::scope(|scope| {
+            let worker = scope.spawn(move || pool.run_queued());
+            while !worker.is_finished() {
+                self.map_extents()?;
+                std::thread::yield_now();
+            }
+            self.map_extents()
+        })?;
+        Ok(found)
+    }
+
     /// Runs the poller's part alone, as the instruction count wants it.
     ///
     /// # Errors
@@ -190,24 +215,39 @@ impl Loopback {
         Some(header)
     }
 
-    /// Acknowledges every extent that was announced, as a client that maps them.
-    /// Returns how many there were.
+    /// Acknowledges every extent that was announced or is to be dropped, as a client that
+    /// maps and unmaps them. Returns how many were announced.
     ///
     /// # Errors
     /// As the control socket would report.
     pub fn map_extents(&mut self) -> Result<usize, Error> {
         let mut count = 0;
         while let Ok(frame) = self.outgoing.try_recv() {
-            if frame.kind == outrigger_layout::frame::control::EXTENT {
-                let plans = self
-                    .session
-                    .arena()
-                    .mapped(&self.session, frame.token as u32)?;
-                self.session.arena().grow_all(&self.session, &plans);
-                count += 1;
-            }
+            let (arena, id) = (self.session.arena(), frame.token as u32);
+            let plans = match frame.kind {
+                control::EXTENT => {
+                    count += 1;
+                    arena.mapped(&self.session, id)?
+                }
+                control::EXTENT_DROP => arena.dropped(&self.session, id)?,
+                _ => continue,
+            };
+            arena.grow_all(&self.session, &plans);
         }
         Ok(count)
+    }
+
+    /// Ticks, as the control task does about once a second while there is something to
+    /// do. Returns true if it would go on.
+    pub fn tick(&mut self) -> bool {
+        let (plans, again) = self.session.arena().tick(&self.session);
+        self.session.arena().grow_all(&self.session, &plans);
+        again
+    }
+
+    /// What the session's memory does.
+    pub fn stats(&self) -> SessionStats {
+        SessionStats::of(&self.session)
     }
 
     /// Ends the session, as the control socket does when the client has closed it.
@@ -222,6 +262,6 @@ impl Loopback {
 
     /// Buffers that are not free now.
     pub fn buffers_in_use(&self) -> u64 {
-        self.session.arena().usage().in_use
+        self.session.arena().usage().ledger.in_use()
     }
 }

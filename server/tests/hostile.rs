@@ -1,9 +1,9 @@
 //! Every byte from a client is hostile. Each violation has a name, ends its
 //! session and harms nothing else.
 
+use outrigger_layout::Code;
 use outrigger_layout::buffer::{AllocRequest, BufferRef, BufferTable};
 use outrigger_layout::slot::{SlotHeader, flag, kind};
-use outrigger_layout::{Code, limits};
 use outrigger_server::stepping::Loopback;
 use outrigger_server::{Error, Limits, Server, handler};
 
@@ -206,21 +206,10 @@ fn a_buffer_that_was_not_granted_or_bytes_outside_it_end_the_session() {
 fn fb_04_returning_twice_or_a_stale_generation_is_an_invalid_handle() {
     let mut pair = pair();
     let named = granted(&mut pair, 5_000);
-    let header = SlotHeader {
-        kind: kind::RETURN,
-        ..Loopback::call_header(0, 0)
-    };
-    let _rings = pair
-        .returns
-        .push(&header, &[bytemuck::bytes_of(&named)])
-        .unwrap();
-    assert_eq!(pair.step().unwrap(), 1);
+    assert_eq!(give_back(&mut pair, &named).unwrap(), 1);
     assert_eq!(pair.buffers_in_use(), 0);
-    let _rings = pair
-        .returns
-        .push(&header, &[bytemuck::bytes_of(&named)])
-        .unwrap();
-    assert_eq!(pair.step().unwrap_err().code(), Code::INVALID_HANDLE);
+    let error = give_back(&mut pair, &named).unwrap_err();
+    assert_eq!(error.code(), Code::INVALID_HANDLE);
 }
 
 #[test]
@@ -243,8 +232,12 @@ fn messages_that_do_not_belong_to_the_return_ring_end_the_session() {
     for (length, text) in [
         (0, "ALLOC of 0 bytes (allowed: 1 to 67108864)"),
         (
-            limits::PAYLOAD_MAX + 1,
+            (64 << 20) + 1,
             "ALLOC of 67108865 bytes (allowed: 1 to 67108864)",
+        ),
+        (
+            u64::MAX,
+            "ALLOC of 18446744073709551615 bytes (allowed: 1 to 67108864)",
         ),
     ] {
         let mut pair = pair();
@@ -260,6 +253,22 @@ fn messages_that_do_not_belong_to_the_return_ring_end_the_session() {
         assert_eq!(error.message(), format!("protocol violation: {text}"));
     }
     let mut pair = pair();
+    let nobody = SlotHeader {
+        correlation: 0,
+        ..alloc
+    };
+    let wanted = AllocRequest {
+        length: 1,
+        reserved: 0,
+    };
+    let _rings = pair
+        .returns
+        .push(&nobody, &[bytemuck::bytes_of(&wanted)])
+        .unwrap();
+    let error = pair.step().unwrap_err();
+    let text = "protocol violation: ALLOC with correlation 0";
+    assert_eq!(error.message(), text);
+    let mut pair = self::pair();
     let _rings = pair.returns.push(&alloc, &[b"short"]).unwrap();
     let error = pair.step().unwrap_err();
     let text = "protocol violation: ALLOC with a payload of 5 bytes (allowed: 16)";
@@ -272,34 +281,148 @@ fn messages_that_do_not_belong_to_the_return_ring_end_the_session() {
     assert_eq!(error.message(), text);
 }
 
-#[test]
-fn a_client_that_reads_no_grant_ends_its_session_and_blocks_nobody() {
-    let mut pair = pair();
+/// ALLOC of a page, and the server's turn.
+fn ask(pair: &mut Loopback, correlation: u64) -> Result<(), Error> {
     let wanted = AllocRequest {
         length: 4096,
         reserved: 0,
     };
-    for correlation in 1..100 {
-        let header = SlotHeader {
-            kind: kind::ALLOC,
-            correlation,
-            ..Loopback::call_header(0, 1)
-        };
-        let _rings = pair
-            .returns
-            .push(&header, &[bytemuck::bytes_of(&wanted)])
-            .unwrap();
-        pair.step().unwrap();
-        pair.map_extents().unwrap();
+    let header = SlotHeader {
+        kind: kind::ALLOC,
+        correlation,
+        ..Loopback::call_header(0, 1)
+    };
+    let _rings = pair
+        .returns
+        .push(&header, &[bytemuck::bytes_of(&wanted)])
+        .unwrap();
+    pair.step()?;
+    pair.map_extents()?;
+    Ok(())
+}
+
+fn give_back(pair: &mut Loopback, named: &BufferRef) -> Result<usize, Error> {
+    let header = SlotHeader {
+        kind: kind::RETURN,
+        ..Loopback::call_header(0, 0)
+    };
+    let payload = bytemuck::bytes_of(named);
+    let _rings = pair.returns.push(&header, &[payload]).unwrap();
+    pair.step()
+}
+
+#[test]
+fn a_client_that_asks_without_end_gets_no_more_than_it_may_have() {
+    let mut pair = pair();
+    let error = (1..1000).find_map(|correlation| ask(&mut pair, correlation).err());
+    assert_eq!(
+        error.expect("it ends").message(),
+        "protocol violation: 5 ALLOCs unanswered (maximum 4)"
+    );
+    assert_eq!(pair.buffers_in_use(), 256);
+}
+
+#[test]
+fn a_client_that_reads_no_grant_ends_its_session_and_blocks_nobody() {
+    let mut pair = pair();
+    for round in 1..1000 {
+        ask(&mut pair, u64::from(round)).unwrap();
         if let Some(reason) = pair.ended() {
             assert_eq!(
                 reason.message(),
-                "protocol violation: grant ring: ring full: 8 unread messages"
+                "protocol violation: grant ring: ring full: 512 unread messages"
             );
             return;
         }
+        // It guesses what it was granted: always the same buffer, a generation later.
+        let named = BufferRef {
+            extent: 1,
+            generation: round,
+            ..bytemuck::Zeroable::zeroed()
+        };
+        give_back(&mut pair, &named).unwrap();
     }
-    panic!("99 unread grants on 4 credits");
+    panic!("999 unread grants");
+}
+
+#[test]
+fn fb_04_what_is_returned_must_be_the_clients_own() {
+    type Change = fn(&mut BufferRef);
+    let wrong: [Change; 5] = [
+        |named| named.extent = 0,
+        |named| named.extent = 2,
+        |named| named.index = 16,
+        |named| named.generation = 0,
+        |named| named.index += 1,
+    ];
+    for change in wrong {
+        let mut pair = pair();
+        let named = granted(&mut pair, 5_000);
+        let mut other = named;
+        change(&mut other);
+        let error = give_back(&mut pair, &other).unwrap_err();
+        assert_eq!(error.code(), Code::INVALID_HANDLE, "{other:?}");
+        assert_eq!(pair.buffers_in_use(), 1, "the victim is intact");
+        // Offset and length of a RETURN mean nothing.
+        let named = BufferRef {
+            offset: u64::MAX,
+            length: u64::MAX,
+            ..named
+        };
+        assert_eq!(give_back(&mut pair, &named).unwrap(), 1);
+        assert_eq!(pair.buffers_in_use(), 0);
+    }
+}
+
+#[test]
+fn sm_06_a_buffer_of_another_session_is_nobodys_here_and_intact_there() {
+    let (mut victim, mut thief) = (pair(), pair());
+    let named = granted(&mut victim, 5_000);
+    let error = give_back(&mut thief, &named).unwrap_err();
+    assert_eq!(error.code(), Code::INVALID_HANDLE);
+    let mut thief = pair();
+    let echo = thief.bind("outrigger.echo").unwrap();
+    send_buffer(&mut thief, echo, 1, &named);
+    assert_eq!(thief.step().unwrap_err().code(), Code::INVALID_HANDLE);
+    assert_eq!(victim.buffers_in_use(), 1);
+    assert_eq!(give_back(&mut victim, &named).unwrap(), 1);
+}
+
+#[test]
+fn a_buffer_that_the_server_has_can_neither_be_sent_again_nor_returned() {
+    for again in [true, false] {
+        let mut pair = pair();
+        let pool = pair.bind("pool").unwrap();
+        let mut named = granted(&mut pair, 5_000);
+        named.length = 100;
+        send_buffer(&mut pair, pool, 1, &named);
+        pair.poll().unwrap();
+        assert_eq!(pair.stats().held.buffers, 1);
+        let error = if again {
+            send_buffer(&mut pair, pool, 1, &named);
+            pair.poll().unwrap_err()
+        } else {
+            give_back(&mut pair, &named).unwrap_err()
+        };
+        assert_eq!(error.code(), Code::INVALID_HANDLE);
+        assert_eq!(pair.stats().held.buffers, 1, "its handler still reads it");
+    }
+}
+
+#[test]
+fn a_lent_buffer_cannot_be_sent() {
+    let mut pair = pair();
+    let echo = pair.bind("outrigger.echo").unwrap();
+    let mut named = granted(&mut pair, 5_000);
+    named.length = 5_000;
+    send_buffer(&mut pair, echo, 1, &named);
+    pair.step_mapping().unwrap();
+    let (_, payload) = pair.receive().expect("a reply");
+    let lent: BufferRef = bytemuck::pod_read_unaligned(&payload[16..]);
+    assert_eq!(pair.stats().lent.buffers, 1);
+    send_buffer(&mut pair, echo, 1, &lent);
+    assert_eq!(pair.step().unwrap_err().code(), Code::INVALID_HANDLE);
+    assert_eq!(pair.stats().lent.buffers, 1, "nobody else gets it");
 }
 
 #[test]

@@ -24,7 +24,7 @@ const (
 	// LimitInlineMax: bytes of payload that fit beside a header in a request or reply slot
 	LimitInlineMax = 224
 	// LimitPayloadMax: largest payload of one message, prefixes excluded
-	LimitPayloadMax = 67108864
+	LimitPayloadMax = 1073741824
 	// LimitArchiveDepthMax: most levels of pointers in an rkyv archive, as rkyv counts them
 	LimitArchiveDepthMax = 64
 	// LimitRingCapacityMax: most slots in one ring; every capacity is zero or a power of two
@@ -47,6 +47,8 @@ const (
 	LimitFrameMax = 4096
 	// LimitBuffersMax: most buffers in the table of one slot in this version
 	LimitBuffersMax = 1
+	// LimitClientBuffersMax: most buffers that a client may have granted or lent at a time
+	LimitClientBuffersMax = 4096
 	// LimitBufferAlign: alignment in bytes of each buffer in an extent
 	LimitBufferAlign = 64
 	// LimitBufferMin: smallest buffer of an extent in bytes; sizes are powers of two
@@ -159,7 +161,7 @@ const (
 	KindEvent uint8 = 13
 	// KindGrant: a buffer of the client segment that the client may write
 	KindGrant uint8 = 14
-	// KindRecall: please return an unused grant
+	// KindRecall: please return the grants in stock; without a payload
 	KindRecall uint8 = 15
 	// KindRefused: the ALLOC of this correlation cannot be granted
 	KindRefused uint8 = 16

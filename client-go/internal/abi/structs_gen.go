@@ -118,7 +118,8 @@ const (
 	WelcomeLanesOffset            = 80
 	WelcomeCallCreditsOffset      = 82
 	WelcomeMethodsMaxOffset       = 100
-	WelcomeReservedOffset         = 102
+	WelcomeBuffersMaxOffset       = 102
+	WelcomeReservedOffset         = 104
 	WelcomeVersionOffset          = 112
 	WelcomeReservedTailOffset     = 144
 )
@@ -145,8 +146,10 @@ type Welcome struct {
 	CallCredits [9]uint16
 	// MethodsMax: methods that this session may bind
 	MethodsMax uint16
+	// BuffersMax: buffers that the client may have granted and lent at a time, together; 1 to `CLIENT_BUFFERS_MAX`
+	BuffersMax uint16
 	// Reserved: zero
-	Reserved [5]uint16
+	Reserved [4]uint16
 	// Version: version of the server's crate as ASCII, padded with zeros
 	Version [32]uint8
 	// ReservedTail: zero
@@ -168,8 +171,9 @@ func (v *Welcome) Decode(b []byte) {
 		v.CallCredits[i] = binary.LittleEndian.Uint16(b[82+i*2:])
 	}
 	v.MethodsMax = binary.LittleEndian.Uint16(b[100:102])
+	v.BuffersMax = binary.LittleEndian.Uint16(b[102:104])
 	for i := range v.Reserved {
-		v.Reserved[i] = binary.LittleEndian.Uint16(b[102+i*2:])
+		v.Reserved[i] = binary.LittleEndian.Uint16(b[104+i*2:])
 	}
 	copy(v.Version[:], b[112:144])
 	for i := range v.ReservedTail {
@@ -192,8 +196,9 @@ func (v *Welcome) Encode(b []byte) {
 		binary.LittleEndian.PutUint16(b[82+i*2:], v.CallCredits[i])
 	}
 	binary.LittleEndian.PutUint16(b[100:102], v.MethodsMax)
+	binary.LittleEndian.PutUint16(b[102:104], v.BuffersMax)
 	for i := range v.Reserved {
-		binary.LittleEndian.PutUint16(b[102+i*2:], v.Reserved[i])
+		binary.LittleEndian.PutUint16(b[104+i*2:], v.Reserved[i])
 	}
 	copy(b[112:144], v.Version[:])
 	for i := range v.ReservedTail {

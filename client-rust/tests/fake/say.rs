@@ -128,6 +128,25 @@ impl Fake {
         self.push_grant(&header, bytes_of(reference));
     }
 
+    /// Grants a buffer ahead of need.
+    pub fn stock(&mut self, reference: &BufferRef) {
+        let header = SlotHeader {
+            kind: kind::GRANT,
+            ..Zeroable::zeroed()
+        };
+        self.push_grant(&header, bytes_of(reference));
+    }
+
+    /// Asks for the stock. Rings, whether the client armed the ring or not.
+    pub fn recall(&mut self) {
+        let header = SlotHeader {
+            kind: kind::RECALL,
+            ..Zeroable::zeroed()
+        };
+        let _armed = self.grants.push(&header, &[]).unwrap();
+        self.client_bell.ring();
+    }
+
     /// Announces an extent and waits until it is mapped; gives its id.
     #[track_caller]
     pub fn extent(&mut self, side: u32, buffer_len: u64, buffer_count: u32) -> u32 {

@@ -182,7 +182,8 @@ fn good_welcome(epoch: u64, lanes: u16, credits: u16, payload_max: u64) -> Welco
         lanes,
         call_credits,
         methods_max: 64,
-        reserved: [0; 5],
+        buffers_max: 256,
+        reserved: [0; 4],
         version,
         reserved_tail: [0; 2],
     }

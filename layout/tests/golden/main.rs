@@ -69,7 +69,8 @@ fn welcome() -> Welcome {
         lanes: 2,
         call_credits: [256, 128, 64, 32, 16, 8, 4, 2, 1],
         methods_max: 4096,
-        reserved: [0; 5],
+        buffers_max: 256,
+        reserved: [0; 4],
         version,
         reserved_tail: [0; 2],
     }

@@ -1,5 +1,6 @@
 //! A live session's socket, until hang-up.
 
+use core::time::Duration;
 use std::sync::Arc;
 
 use outrigger_layout::frame::{ControlHeader, control};
@@ -11,6 +12,9 @@ use tokio::time::{Instant, sleep_until};
 use crate::control::socket::{Socket, gone};
 use crate::server::{Phase, Shared};
 use crate::session::{Outgoing, Session};
+
+/// Time between two ticks of an arena that has something to do.
+const TICK: Duration = Duration::from_secs(1);
 
 /// A session's control socket and what belongs to it.
 #[derive(Debug)]
@@ -36,7 +40,7 @@ impl Connection {
                 tracing::info!(session = epoch, "session ended in order");
             }
             _ => {
-                shared.count_failed();
+                shared.count_failed(reason.code());
                 tracing::warn!(session = epoch, %reason, "session failed");
             }
         }
@@ -58,8 +62,12 @@ impl Connection {
     /// Returns why the session ends.
     async fn serve(&mut self, shared: &Shared, phases: &mut watch::Receiver<Phase>) -> Error {
         let mut drain_end: Option<Instant> = None;
+        let mut tick: Option<Instant> = None;
         loop {
-            match self.event(phases, drain_end).await {
+            if tick.is_none() && self.session.arena().is_ticking() {
+                tick = Some(Instant::now() + TICK);
+            }
+            match self.event(phases, drain_end, tick).await {
                 Event::Frame(frame) => {
                     let handled = frame.and_then(|frame| {
                         handle(shared, &self.session, drain_end.is_some(), &frame)
@@ -79,6 +87,11 @@ impl Connection {
                 }
                 Event::Phase(_) => return shutting_down("the server was told to end at once"),
                 Event::Late => return shutting_down("calls in flight did not end in time"),
+                Event::Tick => {
+                    let (plans, again) = self.session.arena().tick(&self.session);
+                    shared.pool().grow(&self.session, plans);
+                    tick = again.then(|| Instant::now() + TICK);
+                }
                 Event::Changed => {}
             }
             if let Some(reason) = self.session.reason() {
@@ -94,6 +107,7 @@ impl Connection {
         &mut self,
         phases: &mut watch::Receiver<Phase>,
         drain_end: Option<Instant>,
+        tick: Option<Instant>,
     ) -> Event {
         let Self {
             socket,
@@ -102,6 +116,7 @@ impl Connection {
             ..
         } = self;
         let late = sleep_until(drain_end.unwrap_or_else(Instant::now));
+        let ticked = sleep_until(tick.unwrap_or_else(Instant::now));
         tokio::select! {
             // Answers leave before more questions are read: a client that asks many
             // at once and reads is served at its own pace.
@@ -111,6 +126,7 @@ impl Connection {
             // The sender lives in `Shared`, which outlives this: no error to see.
             _ = phases.changed() => Event::Phase(*phases.borrow_and_update()),
             () = late, if drain_end.is_some() => Event::Late,
+            () = ticked, if tick.is_some() => Event::Tick,
             frame = socket.next() => Event::Frame(frame),
         }
     }
@@ -125,6 +141,8 @@ enum Event {
     Changed,
     /// The time for draining is over.
     Late,
+    /// The arena has something to look after.
+    Tick,
 }
 
 fn send_goaway(session: &Session) {

@@ -93,7 +93,12 @@ async fn shake(
     };
     let lanes = lanes.min(LANES_MAX as u16);
     let epoch = shared.next_epoch();
-    let geometry = Geometry::new(epoch, lanes, &shared.limits.call_credits());
+    let limits = &shared.limits;
+    let geometry = Geometry::new(epoch, lanes, &limits.call_credits(), limits.buffers_max);
+    let lanes = geometry.lanes();
+    let account = shared.quota().open(uid);
+    let (server_len, client_len) = geometry.lens();
+    account.charge(server_len + client_len)?;
     let welcome = welcome(&geometry, epoch, shared);
     let (memory, segments) = SessionMemory::sealed(geometry)?;
     let (client_bell, client_end) = ClientBell::new().map_err(bell_error)?;
@@ -105,7 +110,7 @@ async fn shake(
     let (sender, outgoing) = mpsc::channel(OUTGOING_MAX);
     let bells = (client_bell, server_bell);
     let peer = Peer { uid, pid };
-    let (session, intake) = Session::new(epoch, peer, shared.limits, memory, bells, sender)?;
+    let (session, intake) = Session::new(epoch, peer, *limits, memory, bells, sender, account)?;
     tracing::info!(session = epoch, pid, lanes, "session begins");
     Ok(Begun {
         session,
@@ -180,7 +185,8 @@ fn welcome(geometry: &Geometry, epoch: u64, shared: &Shared) -> Welcome {
         lanes: geometry.lanes(),
         call_credits: shared.limits.call_credits(),
         methods_max: shared.limits.methods_max,
-        reserved: [0; 5],
+        buffers_max: shared.limits.buffers_max,
+        reserved: [0; 4],
         version,
         reserved_tail: [0; 2],
     }

@@ -5,21 +5,34 @@ use std::sync::Arc;
 
 use outrigger_layout::Error;
 use outrigger_layout::limits::{
-    ABI_VERSION, DEPTHS, LINE, OWNERSHIP_STRIDE, PAGE, SLOT_STRIDE, SLOTS_PER_CREDIT,
+    ABI_VERSION, DEPTHS, LINE, OWNERSHIP_STRIDE, PAGE, RING_CAPACITY_MAX, SLOT_STRIDE,
+    SLOTS_PER_CREDIT,
 };
 use outrigger_layout::ring::{ConsumerControl, RingDescriptor, kind, producer_side};
 use outrigger_layout::segment::{LAYOUT_HASH, SEGMENT_MAGIC, SegmentHeader, side};
 use outrigger_ringbuf::{Mapping, RingView, Role, create_segment};
 
 use crate::errno::system;
+use crate::ledger::STOCK_MAX;
 
 /// Sessions whose words start at different offsets of their pages, so that the
 /// rings of many sessions do not all fall into one set of the cache.
 const STAGGERS: u64 = 8;
-/// Messages a client may post to the return ring per call: ALLOC, the return of
-/// the reply's buffer, the return of an unused grant; twice, for those that one
-/// batch of requests between two looks at the return ring can add.
-const RETURNS_PER_CREDIT: u64 = 6;
+/// Most messages that may be unread in a grant or return ring: with the room that
+/// lazily published positions take they fill the largest ring.
+const OWNERSHIP_MAX: u64 = RING_CAPACITY_MAX / 4 * 3;
+
+/// Slots for `unread` messages and those that are read while the position which says
+/// so is not yet published: up to a quarter of the ring.
+fn capacity(unread: u64) -> u64 {
+    (unread * 4).div_ceil(3).next_power_of_two()
+}
+
+/// Messages about buffers that may be unread in the grant ring: a GRANT for each, and
+/// one RECALL more than there are grants ahead of need.
+fn grants_max(buffers_max: u64) -> u64 {
+    buffers_max + (buffers_max / 2).min(STOCK_MAX) + 1
+}
 
 /// Calls in flight allowed for each depth.
 pub(crate) type Credits = [u16; DEPTHS as usize];
@@ -43,9 +56,15 @@ pub(crate) struct SessionMemory {
 }
 
 impl Geometry {
-    /// Lays out `lanes` lanes with the given credits.
-    pub(crate) fn new(epoch: u64, lanes: u16, credits: &Credits) -> Self {
+    /// Lays out `lanes` lanes with the given credits, or as many of them as fit, for a
+    /// client that has at most `buffers_max` buffers.
+    pub(crate) fn new(epoch: u64, lanes: u16, credits: &Credits, buffers_max: u16) -> Self {
         let per_lane: u64 = credits.iter().map(|credit| u64::from(*credit)).sum();
+        let fit = |lanes: &u16| {
+            let calls = per_lane * u64::from(*lanes);
+            calls + grants_max(u64::from(buffers_max)) <= OWNERSHIP_MAX
+        };
+        let lanes = (1..=lanes).rev().find(fit).unwrap_or(1);
         let calls = per_lane * u64::from(lanes);
         let request = (per_lane * SLOTS_PER_CREDIT).next_power_of_two();
         let mut wanted = Vec::new();
@@ -53,9 +72,10 @@ impl Geometry {
             wanted.push((kind::REQUEST, lane, request, SLOT_STRIDE));
             wanted.push((kind::REPLY, lane, request, SLOT_STRIDE));
         }
-        let returns = (calls * RETURNS_PER_CREDIT).next_power_of_two();
-        // Twice: the client publishes its position once a quarter only.
-        let grants = (calls * 2).next_power_of_two();
+        let buffers = u64::from(buffers_max);
+        // An ALLOC and its REFUSED per credit, beside what buffers can cause.
+        let returns = capacity(calls + buffers);
+        let grants = capacity(calls + grants_max(buffers));
         wanted.push((kind::GRANT, 0, grants, OWNERSHIP_STRIDE));
         wanted.push((kind::RETURN, 0, returns, OWNERSHIP_STRIDE));
         for absent in [kind::CALLBACK, kind::ANSWER, kind::EVENT] {
@@ -212,7 +232,7 @@ mod tests {
         let mut credits = [0; DEPTHS as usize];
         credits[0] = 64;
         for epoch in 0..STAGGERS {
-            let geometry = Geometry::new(epoch, 3, &credits);
+            let geometry = Geometry::new(epoch, 3, &credits, 256);
             let (server_len, client_len) = geometry.lens();
             let mut spans = [vec![(0, PAGE)], vec![(0, PAGE)]];
             for ring in geometry.rings.iter().filter(|ring| ring.capacity > 0) {

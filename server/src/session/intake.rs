@@ -215,7 +215,8 @@ impl Intake {
         services: &Services<'_>,
     ) -> Result<(), Error> {
         if let Some(reference) = value.reference(&self.payload.0) {
-            let lease = self.session.arena().hold(&reference)?;
+            let (lease, plans) = self.session.arena().hold(&self.session, &reference)?;
+            services.pool.grow(&self.session, plans);
             services.pool.free(&self.session, lease);
         }
         if Answer::failure_len(error) > INLINE_MAX {
@@ -309,7 +310,8 @@ impl Intake {
             bytes.0[..value.len()].copy_from_slice(value);
             Body::Inline(bytes, value.len())
         } else if let Some(reference) = value.reference(&self.payload.0) {
-            let lease = self.session.arena().hold(&reference)?;
+            let (lease, plans) = self.session.arena().hold(&self.session, &reference)?;
+            services.pool.grow(&self.session, plans);
             Body::Buffer(lease, reference.offset, reference.length)
         } else {
             Body::None

@@ -40,7 +40,9 @@ pub(crate) use lane::{Answer, Lane};
 
 use crate::builder::Limits;
 use crate::context::Peer;
+use crate::ledger::Ledger;
 use crate::lock::lock;
+use crate::quota::Account;
 use crate::registry::Registry;
 
 /// Frames that may wait for the control task.
@@ -67,6 +69,9 @@ pub(crate) struct Session {
     epoch: u64,
     peer: Peer,
     limits: Limits,
+    /// Bytes of both segments.
+    segment_bytes: u64,
+    account: Arc<Account>,
     lanes: Box<[Lane]>,
     arena: Arena,
     bindings: Bindings,
@@ -96,6 +101,7 @@ impl Session {
         memory: SessionMemory,
         bells: (ClientBell, ServerBell),
         outgoing: mpsc::Sender<Outgoing>,
+        account: Arc<Account>,
     ) -> Result<(Arc<Self>, Intake), Error> {
         let SessionMemory {
             geometry,
@@ -120,12 +126,17 @@ impl Session {
         let returns = view(ring::RETURN, 0, &client, &server)?;
         let grants = view(ring::GRANT, 0, &server, &client)?;
         let allocs_max = geometry.calls_max(&credits);
+        let (server_len, client_len) = geometry.lens();
+        let (bytes_max, buffers_max) = (limits.arena_bytes, limits.buffers_max);
+        let ledger = Ledger::new(bytes_max, buffers_max, Arc::clone(&account));
         let session = Arc::new(Self {
             epoch,
             peer,
             limits,
             lanes,
-            arena: Arena::new(grants, limits.arena_bytes, allocs_max),
+            segment_bytes: server_len + client_len,
+            account,
+            arena: Arena::new(grants, ledger, allocs_max),
             bindings: Bindings::new(limits.methods_max),
             client_bell: bells.0,
             server_bell: bells.1,
@@ -162,6 +173,16 @@ impl Session {
 
     pub(crate) fn arena(&self) -> &Arena {
         &self.arena
+    }
+
+    /// Bytes of both segments.
+    pub(crate) fn segment_bytes(&self) -> u64 {
+        self.segment_bytes
+    }
+
+    /// What its memory is charged to.
+    pub(crate) fn account(&self) -> &Arc<Account> {
+        &self.account
     }
 
     pub(crate) fn bindings(&self) -> &Bindings {

@@ -3,6 +3,7 @@
 
 mod generator;
 mod schema;
+mod sessions;
 mod source;
 
 use std::io::{Read, Write};
@@ -15,6 +16,7 @@ use outrigger::{Client, Codec, Error, Server};
 
 use generator::Generate;
 use schema::SchemaArgs;
+use sessions::SessionsArgs;
 
 /// Go programs call Rust in another process through shared memory.
 #[derive(Parser)]
@@ -41,6 +43,8 @@ enum Command {
     Ping(PingArgs),
     /// List the methods of a server.
     Methods(Target),
+    /// Show the sessions of a server, and what the memory of each is doing.
+    Sessions(SessionsArgs),
     /// Print the schema of a sidecar's typed services as JSON, or what two differ in.
     Schema(SchemaArgs),
     /// Generate code for other languages.
@@ -97,6 +101,7 @@ fn main() -> ExitCode {
         Command::Call(args) => call(&args),
         Command::Ping(args) => ping(&args),
         Command::Methods(target) => methods(&target),
+        Command::Sessions(args) => sessions::run(&args),
         Command::Schema(args) => schema::run(&args),
         Command::Gen(what) => generator::run(&what).and_then(|report| print(report.as_bytes())),
     };

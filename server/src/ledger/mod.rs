@@ -2,99 +2,43 @@
 //! in private memory.
 //!
 //! ```text
-//!   Free ─ grant ─▶ Granted (client writes) ─ hold ─▶ Held (server reads) ─ free ─▶ Free
+//!   Free ─ grant, stock ─▶ Granted (client writes) ─ hold ─▶ Held (server reads) ─ free ─▶ Free
 //!   Free ─ fill ──▶ Filled (server writes) ── lend ─▶ Lent (client reads) ─ give back ─▶ Free
 //!   Granted ── give back ──▶ Free      Filled ── free ──▶ Free
 //! ```
 //!
-//! Buffers live in extents: one memfd each, buffers of one size, a power of two.
 //! A reference names extent, index and generation; the generation changes each
 //! time a buffer becomes free, so a stale reference never reaches a successor.
-//! The ledger does no I/O: it says that an extent must be made or may be
-//! dropped, and is told when that has happened.
+//! The ledger does no I/O and reads no clock: it says that an extent must be made or
+//! may be dropped, and is told when that has happened.
+
+mod extent;
+mod stock;
+mod usage;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use outrigger_layout::buffer::BufferRef;
-use outrigger_layout::limits::BUFFER_MIN;
 use outrigger_layout::segment::side;
 use outrigger_layout::{Code, Error};
 use outrigger_ringbuf::Mapping;
 
+pub(crate) use extent::{Plan, State};
+pub(crate) use stock::STOCK_MAX;
+pub(crate) use usage::{Tally, Usage};
+
 use crate::lease::Lease;
+use crate::quota::Account;
+use extent::Extent;
+use stock::Stock;
 
-/// Most buffers of one extent.
-const EXTENT_BUFFERS_MAX: u64 = 16;
-/// Aimed-at size of an extent in bytes; larger buffers get one of their own.
-const EXTENT_BYTES: u64 = 1 << 20;
-
-/// Who may do what with a buffer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
-    Free,
-    Granted,
-    Held,
-    Filled,
-    Lent,
-}
-
-#[derive(Debug)]
-struct Buffer {
-    state: State,
-    generation: u32,
-}
-
-#[derive(Debug)]
-struct Extent {
-    side: u32,
-    buffer_len: u64,
-    mapping: Arc<Mapping>,
-    buffers: Vec<Buffer>,
-    free: Vec<u32>,
-    /// The peer has acknowledged the mapping; only then is it handed out.
-    mapped: bool,
-    /// The peer was asked to unmap it.
-    dropping: bool,
-}
-
-impl Extent {
-    fn bytes(&self) -> u64 {
-        self.buffer_len * self.buffers.len() as u64
-    }
-
-    fn is_empty(&self) -> bool {
-        self.free.len() == self.buffers.len()
-    }
-}
-
-/// The extent that must be made before an allocation can succeed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Plan {
-    /// Who will write it.
-    pub(crate) side: u32,
-    /// Bytes of each buffer.
-    pub(crate) buffer_len: u64,
-    /// How many buffers.
-    pub(crate) buffer_count: u32,
-}
-
-impl Plan {
-    fn new(side: u32, len: u64) -> Self {
-        let buffer_len = len.max(BUFFER_MIN).next_power_of_two();
-        let buffer_count = (EXTENT_BYTES / buffer_len).clamp(1, EXTENT_BUFFERS_MAX) as u32;
-        Self {
-            side,
-            buffer_len,
-            buffer_count,
-        }
-    }
-
-    /// Bytes of the whole extent.
-    pub(crate) fn bytes(&self) -> u64 {
-        self.buffer_len * u64::from(self.buffer_count)
-    }
-}
+/// Bytes of empty extents that stay mapped for a while.
+const KEPT_BYTES: u64 = 1 << 20;
+/// Ticks after which an empty extent beyond those is dropped.
+const EMPTY_TICKS: u32 = 2;
+/// Ticks after which any empty extent is dropped.
+const KEPT_TICKS: u32 = 5;
 
 /// Outcome of asking for a buffer.
 #[derive(Debug)]
@@ -109,17 +53,6 @@ pub(crate) enum Allocation {
     Never(u64),
 }
 
-/// Counts for tests and statistics.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Usage {
-    /// Bytes of all extents, reserved ones included.
-    pub(crate) bytes: u64,
-    /// Buffers that are not free.
-    pub(crate) in_use: u64,
-    /// Extents.
-    pub(crate) extents: u64,
-}
-
 /// All buffers of one session.
 #[derive(Debug)]
 pub(crate) struct Ledger {
@@ -127,32 +60,72 @@ pub(crate) struct Ledger {
     next_extent: u32,
     /// Bytes of extents and of plans not yet made, for each side.
     reserved: [u64; 2],
-    /// Plans not yet made or not yet mapped, for each side.
-    growing: [u32; 2],
+    /// Plans not yet made or not yet mapped.
+    growing: u32,
+    stock: Stock,
+    usage: Usage,
     bytes_max: u64,
+    buffers_max: u64,
+    account: Arc<Account>,
 }
 
 impl Ledger {
-    /// A ledger that keeps each side's extents below `bytes_max` bytes.
-    pub(crate) fn new(bytes_max: u64) -> Self {
+    /// A ledger that keeps each side's extents below `bytes_max` bytes, what the client
+    /// has at `buffers_max` buffers, and charges the account.
+    pub(crate) fn new(bytes_max: u64, buffers_max: u16, account: Arc<Account>) -> Self {
         let (extents, next_extent) = (BTreeMap::new(), 1);
         Self {
             extents,
             next_extent,
             reserved: [0; 2],
-            growing: [0; 2],
+            growing: 0,
+            stock: Stock::default(),
+            usage: Usage::default(),
             bytes_max,
+            buffers_max: u64::from(buffers_max),
+            account,
         }
     }
 
     /// Grants a buffer of at least `len` bytes for the client to write.
     pub(crate) fn grant(&mut self, len: u64) -> Allocation {
-        self.allocate(side::CLIENT, len, State::Granted)
+        let plan = Plan::new(side::CLIENT, len);
+        self.stock.ask(plan.buffer_len);
+        let allocation = self.allocate(plan, State::Granted, true);
+        self.usage.grants += u64::from(matches!(allocation, Allocation::Ready(_)));
+        allocation
     }
 
-    /// Takes a buffer of at least `len` bytes for this process to fill.
-    pub(crate) fn fill(&mut self, len: u64) -> Allocation {
-        self.allocate(side::SERVER, len, State::Filled)
+    /// Takes a buffer of at least `len` bytes for this process to fill. Who is not `first`
+    /// among those who wait has no extent dropped for it: the first one may be about to
+    /// use it.
+    pub(crate) fn fill(&mut self, len: u64, first: bool) -> Allocation {
+        self.allocate(Plan::new(side::SERVER, len), State::Filled, first)
+    }
+
+    /// Grants a free buffer of this size ahead of need, if the client has asked for such
+    /// ones before and has few of them.
+    ///
+    /// Preconditions: nobody waits for memory.
+    pub(crate) fn stock(&mut self, buffer_len: u64) -> Option<Lease> {
+        // Half is left for what calls ask for, and for replies.
+        let many = (self.usage.client_buffers() + 1) * 2 > self.buffers_max;
+        if many || !self.stock.wants(buffer_len) {
+            return None;
+        }
+        let plan = Plan::new(side::CLIENT, buffer_len);
+        let lease = self.take_free(&plan, State::Granted)?;
+        self.stock.granted(buffer_len);
+        self.buffer(&lease.reference).in_stock = true;
+        self.usage.stocked += 1;
+        Some(lease)
+    }
+
+    /// True if RECALL must be sent: there is something in stock that none is for yet.
+    pub(crate) fn recall(&mut self) -> bool {
+        let due = self.stock.recall();
+        self.usage.recalls += u64::from(due);
+        due
     }
 
     /// Granted to held: a request names the buffer and some bytes of it.
@@ -179,13 +152,16 @@ impl Ledger {
     }
 
     /// Filled to lent: a reply names the buffer.
-    pub(crate) fn lend(&mut self, lease: &Lease) {
+    pub(crate) fn lend(&mut self, lease: &Lease, now_ns: u64) {
         self.set(&lease.reference, State::Lent);
+        self.buffer(&lease.reference).lent_ns = now_ns;
+        self.usage.lends += 1;
     }
 
-    /// Held or filled to free: this process is done with it.
-    pub(crate) fn free(&mut self, lease: &Lease) {
-        self.set(&lease.reference, State::Free);
+    /// Held, filled or stocked to free: this process is done with it. Returns which it
+    /// was.
+    pub(crate) fn free(&mut self, lease: &Lease) -> State {
+        self.set(&lease.reference, State::Free)
     }
 
     /// Granted or lent to free: the client gives it back.
@@ -197,6 +173,7 @@ impl Ledger {
             .find(named, State::Lent)
             .or_else(|_| self.find(named, State::Granted))?;
         self.set(&lease.reference, State::Free);
+        self.usage.returns += 1;
         Ok(())
     }
 
@@ -204,33 +181,16 @@ impl Ledger {
     pub(crate) fn add(&mut self, plan: Plan, mapping: Arc<Mapping>) -> u32 {
         let id = self.next_extent;
         self.next_extent += 1;
-        let free = (0..plan.buffer_count).rev().collect();
-        let buffers = (0..plan.buffer_count)
-            .map(|_| Buffer {
-                state: State::Free,
-                generation: 1,
-            })
-            .collect();
-        let Plan {
-            side, buffer_len, ..
-        } = plan;
-        let extent = Extent {
-            side,
-            buffer_len,
-            mapping,
-            buffers,
-            free,
-            mapped: false,
-            dropping: false,
-        };
+        let extent = Extent::new(&plan, mapping);
+        self.usage.appear(extent.buffers.len(), plan.buffer_len);
         self.extents.insert(id, extent);
         id
     }
 
     /// A plan could not be carried out: its reservation is void.
     pub(crate) fn abandon(&mut self, plan: &Plan) {
-        self.reserved[index_of(plan.side)] -= plan.bytes();
-        self.growing[index_of(plan.side)] -= 1;
+        self.unreserve(plan.side, plan.bytes());
+        self.growing -= 1;
     }
 
     /// The peer has mapped the extent.
@@ -245,7 +205,7 @@ impl Ledger {
             )));
         };
         extent.mapped = true;
-        self.growing[index_of(extent.side)] -= 1;
+        self.growing -= 1;
         Ok(())
     }
 
@@ -258,47 +218,101 @@ impl Ledger {
             return Err(Error::protocol(format!("extent {id} is not being dropped")));
         }
         if let Some(extent) = self.extents.remove(&id) {
-            self.reserved[index_of(extent.side)] -= extent.bytes();
+            self.usage.vanish(extent.buffers.len(), extent.buffer_len);
+            self.unreserve(extent.side, extent.bytes());
         }
         Ok(())
     }
 
+    /// A tick of about a second passed: marks extents that have been empty for long as
+    /// dropping, and names them.
+    pub(crate) fn tick(&mut self) -> Vec<u32> {
+        let mut ids = Vec::new();
+        let mut kept = 0;
+        for (id, extent) in &mut self.extents {
+            if !extent.is_idle() {
+                extent.empty_ticks = 0;
+                continue;
+            }
+            extent.empty_ticks += 1;
+            let long = extent.empty_ticks >= EMPTY_TICKS && kept + extent.bytes() > KEPT_BYTES;
+            if long || extent.empty_ticks >= KEPT_TICKS {
+                extent.dropping = true;
+                ids.push(*id);
+            } else {
+                kept += extent.bytes();
+            }
+        }
+        ids
+    }
+
+    /// True if a later tick has something to do: an extent is empty, or a RECALL is due.
+    pub(crate) fn needs_tick(&self) -> bool {
+        self.stock.is_recallable() || self.extents.values().any(Extent::is_idle)
+    }
+
+    /// True if an extent is being made or mapped.
+    pub(crate) fn is_growing(&self) -> bool {
+        self.growing > 0
+    }
+
+    /// Bytes that a side's new extents could have now.
+    pub(crate) fn available(&self, side: u32) -> u64 {
+        let left = self.bytes_max - self.reserved[index_of(side)];
+        left.min(self.account.available())
+    }
+
     /// What there is.
     pub(crate) fn usage(&self) -> Usage {
-        let in_use = |extent: &Extent| (extent.buffers.len() - extent.free.len()) as u64;
+        let buffers = self.extents.values().flat_map(|extent| &extent.buffers);
+        let lent = buffers.filter(|buffer| buffer.state == State::Lent);
         Usage {
-            bytes: self.reserved.iter().sum(),
-            in_use: self.extents.values().map(in_use).sum(),
-            extents: self.extents.len() as u64,
+            in_stock: self.stock.count(),
+            oldest_lent_ns: lent.map(|buffer| buffer.lent_ns).min(),
+            ..self.usage
         }
     }
 
-    fn allocate(&mut self, side: u32, len: u64, state: State) -> Allocation {
-        let plan = Plan::new(side, len);
+    /// Buffers that are not free, by what they do.
+    pub(crate) fn counts(&self) -> &Usage {
+        &self.usage
+    }
+
+    fn allocate(&mut self, plan: Plan, state: State, may_drop: bool) -> Allocation {
+        let most = self.bytes_max.min(self.account.limit());
+        if plan.bytes() > most {
+            return Allocation::Never(most);
+        }
+        if self.usage.client_buffers() >= self.buffers_max {
+            return Allocation::Wait(Vec::new());
+        }
         if let Some(lease) = self.take_free(&plan, state) {
             return Allocation::Ready(lease);
         }
-        let index = index_of(side);
-        if self.reserved[index] + plan.bytes() <= self.bytes_max {
-            self.reserved[index] += plan.bytes();
-            self.growing[index] += 1;
-            return Allocation::Grow(plan);
+        let index = index_of(plan.side);
+        let short = self.reserved[index] + plan.bytes() > self.bytes_max;
+        if short || self.account.charge(plan.bytes()).is_err() {
+            return Allocation::Wait(match (may_drop, short) {
+                (false, _) => Vec::new(),
+                (true, true) => self.drop_empty(&plan),
+                (true, false) => self.drop_all_empty(),
+            });
         }
-        if plan.bytes() > self.bytes_max {
-            return Allocation::Never(self.bytes_max);
-        }
-        Allocation::Wait(self.drop_empty(&plan))
+        self.reserved[index] += plan.bytes();
+        self.usage.reserve(plan.bytes());
+        self.growing += 1;
+        Allocation::Grow(plan)
     }
 
     fn take_free(&mut self, plan: &Plan, state: State) -> Option<Lease> {
         let fits = |extent: &Extent| {
-            let ready = extent.mapped && !extent.dropping && !extent.free.is_empty();
-            ready && extent.side == plan.side && extent.buffer_len == plan.buffer_len
+            extent.is_ready() && extent.side == plan.side && extent.buffer_len == plan.buffer_len
         };
         let (&id, extent) = self.extents.iter_mut().find(|(_, extent)| fits(extent))?;
         let index = extent.free.pop()?;
         extent.buffers[index as usize].state = state;
-        Some(lease_of(id, extent, index))
+        self.usage.shift(State::Free, state, extent.buffer_len);
+        Some(extent.lease(id, index))
     }
 
     /// Marks empty extents as dropping until the plan fits, and names them.
@@ -313,9 +327,21 @@ impl Ledger {
             if reserved - freed + plan.bytes() <= self.bytes_max {
                 break;
             }
-            if of_side(extent) && extent.mapped && !extent.dropping && extent.is_empty() {
+            if of_side(extent) && extent.is_idle() {
                 extent.dropping = true;
                 freed += extent.bytes();
+                ids.push(*id);
+            }
+        }
+        ids
+    }
+
+    /// Marks all empty extents as dropping, and names them: it is others that are short.
+    fn drop_all_empty(&mut self) -> Vec<u32> {
+        let mut ids = Vec::new();
+        for (id, extent) in &mut self.extents {
+            if extent.is_idle() {
+                extent.dropping = true;
                 ids.push(*id);
             }
         }
@@ -342,7 +368,7 @@ impl Ledger {
             (Some(extent), Some(buffer))
                 if buffer.state == state && buffer.generation == generation =>
             {
-                Ok(lease_of(id, extent, index))
+                Ok(extent.lease(id, index))
             }
             _ => {
                 let text = format!(
@@ -353,36 +379,40 @@ impl Ledger {
         }
     }
 
-    fn set(&mut self, reference: &BufferRef, state: State) {
-        let extent = self
-            .extents
-            .get_mut(&reference.extent)
-            .expect("a leased extent exists");
+    /// The buffer of a lease.
+    fn buffer(&mut self, reference: &BufferRef) -> &mut extent::Buffer {
+        let extent = self.extents.get_mut(&reference.extent);
+        let extent = extent.expect("a leased extent exists");
         let buffer = &mut extent.buffers[reference.index as usize];
         assert_eq!(
             buffer.generation, reference.generation,
             "a lease is never stale"
         );
-        buffer.state = state;
+        buffer
+    }
+
+    fn set(&mut self, reference: &BufferRef, state: State) -> State {
+        let buffer_len = reference.length;
+        let buffer = self.buffer(reference);
+        let before = core::mem::replace(&mut buffer.state, state);
+        if core::mem::take(&mut buffer.in_stock) {
+            self.stock.taken(buffer_len);
+        }
+        self.usage.shift(before, state, buffer_len);
         if state == State::Free {
+            let buffer = self.buffer(reference);
             buffer.generation = buffer.generation.wrapping_add(1);
+            let extent = self.extents.get_mut(&reference.extent);
+            let extent = extent.expect("a leased extent exists");
             extent.free.push(reference.index);
         }
+        before
     }
-}
 
-fn lease_of(id: u32, extent: &Extent, index: u32) -> Lease {
-    let reference = BufferRef {
-        extent: id,
-        index,
-        generation: extent.buffers[index as usize].generation,
-        reserved: 0,
-        offset: u64::from(index) * extent.buffer_len,
-        length: extent.buffer_len,
-    };
-    Lease {
-        reference,
-        mapping: Arc::clone(&extent.mapping),
+    fn unreserve(&mut self, side: u32, bytes: u64) {
+        self.reserved[index_of(side)] -= bytes;
+        self.usage.bytes -= bytes;
+        self.account.refund(bytes);
     }
 }
 
@@ -393,6 +423,11 @@ fn index_of(side: u32) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::quota::Quota;
+
+    fn ledger(bytes_max: u64) -> Ledger {
+        Ledger::new(bytes_max, 256, Quota::new(1 << 40, 1 << 40).open(0))
+    }
 
     fn grown(ledger: &mut Ledger, plan: Plan) -> u32 {
         let id = ledger.add(plan, Arc::new(Mapping::heap(plan.bytes() as usize)));
@@ -412,7 +447,7 @@ mod tests {
 
     #[test]
     fn a_request_buffer_goes_round_and_its_generation_moves_on() {
-        let mut ledger = Ledger::new(1 << 24);
+        let mut ledger = ledger(1 << 24);
         let first = granted(&mut ledger, 5000);
         assert_eq!(first.reference.length, 8192);
         let named = BufferRef {
@@ -428,7 +463,7 @@ mod tests {
 
     #[test]
     fn fb_04_a_stale_or_foreign_reference_leaves_the_successor_intact() {
-        let mut ledger = Ledger::new(1 << 24);
+        let mut ledger = ledger(1 << 24);
         let stale = granted(&mut ledger, 4096);
         ledger.give_back(&stale.reference).unwrap();
         let victim = granted(&mut ledger, 4096);
@@ -454,7 +489,7 @@ mod tests {
 
     #[test]
     fn bytes_outside_the_granted_buffer_are_out_of_bounds() {
-        let mut ledger = Ledger::new(1 << 24);
+        let mut ledger = ledger(1 << 24);
         let lease = granted(&mut ledger, 4096);
         for (offset, length) in [(0, 4097), (1, 4096), (u64::MAX, 2), (8192, 1)] {
             let named = BufferRef {
@@ -468,7 +503,7 @@ mod tests {
 
     #[test]
     fn exhaustion_waits_drops_empty_extents_and_recovers() {
-        let mut ledger = Ledger::new(1 << 20);
+        let mut ledger = ledger(1 << 20);
         let small = granted(&mut ledger, 4096);
         let Allocation::Wait(drops) = ledger.grant(1 << 20) else {
             panic!()
@@ -489,7 +524,7 @@ mod tests {
 
     #[test]
     fn no_more_is_dropped_than_the_plan_needs() {
-        let mut ledger = Ledger::new(4 << 20);
+        let mut ledger = ledger(4 << 20);
         let leases: Vec<Lease> = (0..4).map(|_| granted(&mut ledger, 1 << 20)).collect();
         for lease in &leases {
             ledger.give_back(&lease.reference).unwrap();

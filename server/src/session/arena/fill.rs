@@ -1,0 +1,167 @@
+//! Buffers for replies: workers wait for them, within their calls' deadlines.
+//!
+//! Those who wait stand in a queue. Only the first has empty extents dropped, so that
+//! two sizes do not take each other's memory in turns.
+
+use core::time::Duration;
+use std::sync::PoisonError;
+use std::time::Instant;
+
+use outrigger_layout::segment::side;
+use outrigger_layout::{Code, Error};
+
+use crate::clock::monotonic_ns;
+use crate::lease::Lease;
+use crate::ledger::{Allocation, Plan};
+use crate::lock::lock;
+use crate::session::Session;
+use crate::session::arena::{Arena, Books, begin_ticking, note_move, request_drops};
+
+/// Longest wait of a worker for a reply buffer, whatever the call's deadline: for
+/// an extent that the client shall map, or a buffer that it shall return.
+const FILL_WAIT_MAX: Duration = Duration::from_secs(5);
+
+/// A worker that wants a buffer.
+struct Filler {
+    len: u64,
+    /// Its number in the queue, where it is once it has to wait.
+    number: u64,
+    /// It had an extent made, which the client has still to map.
+    growing: bool,
+    give_up: Instant,
+    deadline_ns: u64,
+}
+
+/// What came of looking for a buffer.
+enum Attempt {
+    Over(Result<Lease, Error>),
+    Grow(Plan),
+    Wait(Vec<u32>),
+}
+
+impl Arena {
+    /// A buffer of at least `len` bytes for a reply. Waits, on a worker.
+    ///
+    /// # Errors
+    /// TIMEOUT at the deadline, PEER_GONE if the session ends, RESOURCE_EXHAUSTED
+    /// if nothing was returned for long or memory ran out, BUFFER_TOO_SMALL if it
+    /// can never fit.
+    pub(crate) fn fill(
+        &self,
+        session: &Session,
+        len: u64,
+        deadline_ns: u64,
+    ) -> Result<Lease, Error> {
+        let mut books = lock(&self.books);
+        let mut filler = Filler::new(&mut books, len, deadline_ns);
+        let outcome = loop {
+            match filler.attempt(session, &mut books) {
+                Attempt::Over(outcome) => break outcome,
+                Attempt::Grow(plan) => {
+                    drop(books);
+                    let grown = self.grow(session, &plan);
+                    books = lock(&self.books);
+                    filler.growing = true;
+                    if let Err(error) = grown {
+                        break Err(error);
+                    }
+                }
+                Attempt::Wait(drops) => {
+                    request_drops(session, &drops);
+                    if !books.ledger.is_growing() {
+                        self.recall(session, &mut books);
+                    }
+                    let left = match filler.left(&books) {
+                        Ok(left) => left,
+                        Err(error) => break Err(error),
+                    };
+                    filler.enter(&mut books);
+                    begin_ticking(session, &mut books);
+                    let waited = self.returned.wait_timeout(books, left);
+                    books = waited.unwrap_or_else(PoisonError::into_inner).0;
+                }
+            }
+        };
+        if filler.leave(&mut books) {
+            self.returned.notify_all();
+        }
+        note_move(session, &mut books);
+        outcome
+    }
+}
+
+impl Filler {
+    fn new(books: &mut Books, len: u64, deadline_ns: u64) -> Self {
+        let number = books.next_filler;
+        books.next_filler += 1;
+        Self {
+            len,
+            number,
+            growing: false,
+            give_up: Instant::now() + FILL_WAIT_MAX,
+            deadline_ns,
+        }
+    }
+
+    fn attempt(&mut self, session: &Session, books: &mut Books) -> Attempt {
+        if session.closing().is_closed() {
+            let text = "the session ended";
+            return Attempt::Over(Err(Error::with_details(Code::PEER_GONE, &[&text])));
+        }
+        let queue = &books.filling;
+        let first = queue.front().is_none_or(|first| *first == self.number);
+        match books.ledger.fill(self.len, first) {
+            Allocation::Ready(lease) => Attempt::Over(Ok(lease)),
+            Allocation::Never(available) => {
+                Attempt::Over(Err(Error::buffer_too_small(self.len, available)))
+            }
+            Allocation::Grow(plan) if self.growing && books.ledger.awaits_mapping(&plan) => {
+                books.ledger.abandon(&plan);
+                Attempt::Wait(Vec::new())
+            }
+            Allocation::Grow(plan) => Attempt::Grow(plan),
+            Allocation::Wait(drops) => {
+                self.growing &= drops.is_empty();
+                Attempt::Wait(drops)
+            }
+        }
+    }
+
+    /// Stands in the queue, if it does not yet.
+    fn enter(&self, books: &mut Books) {
+        if !books.filling.contains(&self.number) {
+            books.filling.push_back(self.number);
+        }
+    }
+
+    /// Leaves the queue; true if somebody else is first now.
+    fn leave(&self, books: &mut Books) -> bool {
+        let first = books.filling.front() == Some(&self.number);
+        books.filling.retain(|number| *number != self.number);
+        first && !books.filling.is_empty()
+    }
+
+    /// Time left to wait.
+    ///
+    /// # Errors
+    /// RESOURCE_EXHAUSTED after the longest wait, TIMEOUT at the deadline.
+    fn left(&self, books: &Books) -> Result<Duration, Error> {
+        let left = self.give_up.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            let (len, available) = (self.len, books.ledger.available(side::SERVER));
+            let buffers = books.ledger.counts().client_buffers();
+            return Err(Error::resource_exhausted(format!(
+                "no reply buffer of {len} bytes came back: {buffers} are with the client, \
+                 {available} bytes are left"
+            )));
+        }
+        if self.deadline_ns == 0 {
+            return Ok(left);
+        }
+        let until = Duration::from_nanos(self.deadline_ns.saturating_sub(monotonic_ns()));
+        if until.is_zero() {
+            return Err(Error::timeout());
+        }
+        Ok(left.min(until))
+    }
+}
