@@ -13,6 +13,8 @@
 //! may be dropped, and is told when that has happened.
 
 mod extent;
+#[cfg(test)]
+mod model;
 mod stock;
 mod usage;
 
