@@ -137,6 +137,7 @@ func open(welcome *abi.Welcome, fds []int, o *options) (*Conn, error) {
 		gone:       make(chan struct{}),
 	}
 	c.extents.guard = o.guard
+	c.stock.max = int(welcome.BuffersMax)
 	c.budget.init(o.wait)
 	c.methods.init()
 	lay, err := c.takeFds(welcome, fds)

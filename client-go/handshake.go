@@ -92,7 +92,7 @@ func readWelcome(prefix *abi.HandshakePrefix, body []byte) (*abi.Welcome, error)
 		return nil, failure(CodeVersionMismatch, fmt.Sprintf(
 			"server's layout hash %#x, client's %#x", w.LayoutHash, abi.LayoutHash))
 	}
-	if w.Reserved != [5]uint16{} || w.ReservedTail != [2]uint64{} {
+	if w.Reserved != [4]uint16{} || w.ReservedTail != [2]uint64{} {
 		return nil, violation("WELCOME with reserved bytes that are not zero")
 	}
 	for _, field := range []struct {
@@ -105,6 +105,7 @@ func readWelcome(prefix *abi.HandshakePrefix, body []byte) (*abi.Welcome, error)
 		{"payload limit", w.PayloadMax, 0, abi.LimitPayloadMax},
 		{"lanes", uint64(w.Lanes), 1, abi.LimitLanesMax},
 		{"credits at depth 0", uint64(w.CallCredits[0]), 1, abi.LimitCreditsMax},
+		{"buffers", uint64(w.BuffersMax), 1, abi.LimitClientBuffersMax},
 		{"methods", uint64(w.MethodsMax), 0, abi.LimitMethodsMax},
 	} {
 		if field.seen < field.min || field.seen > field.max {

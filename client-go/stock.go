@@ -18,8 +18,6 @@ import (
 const (
 	// stockClasses is the sizes that are stocked: BUFFER_MIN and its doubles.
 	stockClasses = 8
-	// stockMax is the most buffers in stock; a server grants far fewer.
-	stockMax = 4096
 )
 
 // granted is a buffer that this side may write.
@@ -33,6 +31,8 @@ type stock struct {
 	mu      sync.Mutex
 	classes [stockClasses][]granted
 	count   int
+	// max is the most buffers that the server may grant and lend.
+	max int
 }
 
 // classOf returns the class of buffers for so many bytes; it may be none of the stock's.
@@ -59,11 +59,12 @@ func (s *stock) take(length uint64) (g granted, ok bool) {
 }
 
 // put adds a buffer; false if it is of no stocked size, or if there are too many.
+// (A server that grants one twice cannot fill this side's memory.)
 func (s *stock) put(g granted) bool {
 	class := classOf(g.ref.Length)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if class >= stockClasses || s.count == stockMax {
+	if class >= stockClasses || s.count >= s.max {
 		return false
 	}
 	s.classes[class] = append(s.classes[class], g)

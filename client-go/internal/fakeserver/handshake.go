@@ -213,7 +213,7 @@ func (session *Session) welcome(fds []int) error {
 		},
 		Epoch: session.epoch, ClockNs: uint64(now.Nano()),
 		ServerSegmentLen: session.sizes[0], ClientSegmentLen: session.sizes[1],
-		PayloadMax: options.PayloadMax, LayoutHash: abi.LayoutHash,
+		PayloadMax: options.PayloadMax, BuffersMax: buffersMax, LayoutHash: abi.LayoutHash,
 		Lanes: uint16(session.lanes), MethodsMax: uint16(options.MethodsMax),
 	}
 	for depth := range w.CallCredits {
