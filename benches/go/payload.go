@@ -44,12 +44,12 @@ func payload(
 	switch way {
 	case "copied":
 		return copiedPayload(ctx, conn, size), copied, nil
-	case "inplace":
+	case "inplace", "trusted":
 		return placedPayload(ctx, conn, size), copied, nil
 	case "handover":
 		return handOver(ctx, conn, size), copied, nil
 	}
-	return nil, nil, fmt.Errorf("way %q (allowed: unix, copied, inplace, handover)", way)
+	return nil, nil, fmt.Errorf("way %q (allowed: unix, copied, inplace, trusted, handover)", way)
 }
 
 // copiedPayload is CallInto: the payload is this process's own memory on both ways.

@@ -5,6 +5,8 @@
 //!   reply: word i = sum of the request + i
 //! ```
 
+#![allow(unsafe_code, reason = "the promise of trust_clients_in_place")]
+
 use std::io::{Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
@@ -82,14 +84,22 @@ impl Handler for HandOver {
 ///
 /// # Errors
 /// The server's.
-pub fn serve(path: &Path, policy: Policy, ready: impl FnOnce()) -> Result<(), String> {
+pub fn serve(
+    path: &Path,
+    policy: Policy,
+    in_place: bool,
+    ready: impl FnOnce(),
+) -> Result<(), String> {
     let text = |error: Error| error.to_string();
-    let server = Server::builder()
+    let mut builder = Server::builder()
         .wait(policy)
         .handler(MIRROR, Mirror)
-        .handler(HAND_OVER, HandOver)
-        .bind(path)
-        .map_err(text)?;
+        .handler(HAND_OVER, HandOver);
+    if in_place {
+        // SAFETY: the driver, which alone connects here, writes no buffer that it has sent.
+        builder = unsafe { builder.trust_clients_in_place() };
+    }
+    let server = builder.bind(path).map_err(text)?;
     ready();
     server.run().map_err(text)
 }

@@ -76,6 +76,9 @@ pub enum Role {
         /// How the poller waits.
         #[arg(long)]
         wait: WaitArg,
+        /// Read requests where the client wrote them.
+        #[arg(long)]
+        in_place: bool,
         /// The socket to listen on.
         #[arg(long)]
         at: PathBuf,
@@ -130,7 +133,9 @@ impl Role {
                 drive(|length| measure(&mut pair, length))
             }
             Self::Sidecar { wait, at } => echo::serve(at, (*wait).into(), answer_questions),
-            Self::Payload { wait, at } => payload::serve(at, (*wait).into(), answer_questions),
+            Self::Payload { wait, in_place, at } => {
+                payload::serve(at, (*wait).into(), *in_place, answer_questions)
+            }
             Self::PayloadUnix { at } => payload::serve_unix(at, answer_questions),
             Self::UnixEcho { at } => unix::serve(at, answer_questions),
             Self::RawSyncEcho { at } => raw_sync_peer(at),

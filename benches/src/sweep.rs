@@ -27,12 +27,14 @@ const HAND_OVER_MAX: f64 = 1.3;
 const SOCKET_MIN: f64 = 2.0;
 
 /// Ways of a payload, each a column: its name, what answers, and what it is called.
-const WAYS: [(&str, &[&str], &str); 3] = [
+const WAYS: [(&str, &[&str], &str); 4] = [
     ("unix", &["payload-unix"], "unix socket"),
     ("copied", SIDECAR, "`CallInto`"),
     ("inplace", SIDECAR, "`CallBuffer`"),
+    ("trusted", TRUSTING, "the same, trusted"),
 ];
 const SIDECAR: &[&str] = &["payload", "--wait", "hybrid"];
+const TRUSTING: &[&str] = &["payload", "--wait", "hybrid", "--in-place"];
 
 /// The cases of a size, one for each way.
 pub fn cases(size: u64) -> Vec<Case> {
@@ -129,8 +131,8 @@ pub fn head() -> String {
     for (_, _, title) in WAYS {
         let _ = write!(text, " {title} p50 | p99 |");
     }
-    text += " `CallInto` × | `CallBuffer` × | bytes copied by Go |\n| ---: |";
-    text += &" ---: |".repeat(2 * WAYS.len() + 3);
+    text += " × | × | trusted × | bytes copied by Go |\n| ---: |";
+    text += &" ---: |".repeat(2 * WAYS.len() + 4);
     text
 }
 
@@ -145,7 +147,9 @@ pub fn line(row: &Row) -> String {
             time(row.p99_ns[way])
         );
     }
-    let _ = write!(text, " {:.2} | {:.2} |", row.gain[1], row.gain[2]);
+    for gain in &row.gain[1..] {
+        let _ = write!(text, " {gain:.2} |");
+    }
     let _ = write!(text, " {:.0}, {:.0} |", row.copied[1], row.copied[2]);
     text
 }

@@ -101,6 +101,8 @@ pub struct Builder {
     pub(crate) sessions: Arc<Sessions>,
     pub(crate) limits: Limits,
     pub(crate) wait: Policy,
+    /// Large requests are read where the client wrote them; see `trust.rs`.
+    pub(crate) in_place: bool,
     pub(crate) pollers: usize,
     pub(crate) workers: usize,
     /// The first error of a method that could not return one.
@@ -127,6 +129,7 @@ impl Builder {
             sessions,
             limits: Limits::default(),
             wait: Policy::default(),
+            in_place: false,
             pollers: 1,
             workers: cpus.max(2),
             failed,

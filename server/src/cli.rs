@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::mpsc;
 
+use clap::builder::FalseyValueParser;
 use clap::error::ErrorKind;
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use outrigger_layout::schema::Document;
@@ -88,6 +89,10 @@ pub struct ServeArgs {
     /// Calls in flight per lane, 1 to 4096 [default: 64].
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=4096))]
     pub credits: Option<u16>,
+    /// Read large requests where the client wrote them, without a copy. A client that
+    /// changes one after sending it can then crash this process, or worse.
+    #[arg(long, env = "OUTRIGGER_TRUST_CLIENTS_IN_PLACE", value_parser = FalseyValueParser::new())]
+    pub trust_clients_in_place: bool,
     /// What to log, on standard error.
     #[arg(long, value_enum, default_value = "warn", env = "OUTRIGGER_LOG")]
     pub log_level: LogLevel,
@@ -230,7 +235,10 @@ impl Builder {
         self.wait = args.wait.map_or(self.wait, Policy::from);
         let pollers = args.pollers.map_or(self.pollers, usize::from);
         let workers = args.workers.map_or(self.workers, usize::from);
-        self.limits(limits).pollers(pollers).workers(workers)
+        self.in_place(args.trust_clients_in_place)
+            .limits(limits)
+            .pollers(pollers)
+            .workers(workers)
     }
 
     /// Listens on the path, or takes the connection over.

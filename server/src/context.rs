@@ -13,6 +13,8 @@ pub struct Peer {
     pub uid: u32,
     /// Its process id when it connected; 0 if it is in a sibling PID namespace.
     pub pid: i32,
+    /// Its large requests are read where it wrote them; see `trust.rs`.
+    pub(crate) in_place: bool,
 }
 
 /// One call, seen from its handler. It offers nothing that blocks, so it may be

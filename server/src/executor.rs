@@ -209,7 +209,7 @@ async fn answer(job: &CallJob) -> Result<Option<Vec<u8>>, Error> {
         return Err(explain(Error::cancelled(), &job.header, call));
     }
     let mut memory = AlignedVec::new();
-    let value = job.body.read(&mut memory)?;
+    let value = job.body.read(&mut memory, job.session.peer())?;
     let request = Request::new(value, Codec(job.header.codec));
     let mut future = pin!(caught(|| Ok(job.handler.call_async(context, request)))?);
     let answered = poll_fn(|task| match caught(|| Ok(future.as_mut().poll(task))) {

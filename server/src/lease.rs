@@ -10,6 +10,7 @@
 
 use std::sync::Arc;
 
+use outrigger_layout::Error;
 use outrigger_layout::buffer::BufferRef;
 use outrigger_ringbuf::Mapping;
 
@@ -30,5 +31,18 @@ impl Lease {
         // this lease until it is lent; the server segment has no other writer.
         let bytes = unsafe { self.mapping.bytes_mut(offset, len.min(length)) };
         bytes.expect("a lease lies inside its extent")
+    }
+
+    /// Bytes of a held buffer, where the client wrote them.
+    ///
+    /// Preconditions: the program has promised that clients leave them alone.
+    ///
+    /// # Errors
+    /// PROTOCOL if they reach outside, which the ledger has excluded.
+    pub(crate) fn held(&self, offset: u64, len: u64) -> Result<&[u8], Error> {
+        // SAFETY: by the promise of `Builder::trust_clients_in_place` no client writes a
+        // buffer that it has sent; this process cannot.
+        let bytes = unsafe { self.mapping.bytes(offset, len) };
+        bytes.map_err(Error::protocol)
     }
 }

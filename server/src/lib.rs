@@ -60,6 +60,7 @@ mod session;
 mod sessions;
 #[doc(hidden)]
 pub mod stepping;
+mod trust;
 pub mod typed;
 
 pub use builder::{Builder, Limits};

@@ -15,7 +15,7 @@ use outrigger_ringbuf::sync::{AtomicUsize, Ordering};
 use rkyv::util::AlignedVec;
 
 use crate::clock::monotonic_ns;
-use crate::context::Context;
+use crate::context::{Context, Peer};
 use crate::executor::Executor;
 use crate::handler::Handler;
 use crate::lease::Lease;
@@ -222,14 +222,19 @@ fn work(receiver: &Receiver<Job>, unfinished: &AtomicUsize) {
 }
 
 impl Body {
-    /// The private copy of the value; that of a buffer is made in `memory`.
+    /// The private copy of the value; that of a buffer is made in `memory`. A client
+    /// that is trusted has it read in place.
     pub(crate) fn read<'a>(
         &'a self,
         memory: &'a mut AlignedVec,
+        client: Peer,
     ) -> Result<Option<&'a [u8]>, Error> {
         match self {
             Self::None => Ok(None),
             Self::Inline(bytes, len) => Ok(Some(&bytes.0[..*len])),
+            Self::Buffer(lease, offset, len) if client.in_place => {
+                lease.held(*offset, *len).map(Some)
+            }
             Self::Buffer(lease, offset, len) => {
                 let len = *len as usize;
                 if memory.len() < len {
@@ -302,7 +307,7 @@ impl Scratch {
             // While it was queued: nobody waits for what the handler would do.
             return Err(explain(Error::cancelled(), header, call));
         }
-        let value = job.body.read(&mut self.request)?;
+        let value = job.body.read(&mut self.request, session.peer())?;
         let payload_max = session.limits().payload_max;
         let mut reply = Reply::new(&mut self.reply, Some(session), payload_max, header.deadline);
         let request = Request::new(value, Codec(header.codec));

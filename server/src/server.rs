@@ -19,6 +19,7 @@ use crate::quota::Quota;
 use crate::registry::Registry;
 use crate::session::{Intake, Session};
 use crate::sessions::{SessionStats, Sessions};
+use crate::trust::is_private;
 
 /// How far a server is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +35,8 @@ pub(crate) enum Phase {
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) limits: Limits,
+    /// Large requests are read where the client wrote them.
+    pub(crate) in_place: bool,
     registry: Arc<Registry>,
     pool: Arc<Pool>,
     pollers: Mutex<Vec<Poller>>,
@@ -115,6 +118,7 @@ impl Server {
             sessions,
             limits,
             wait,
+            in_place,
             pollers,
             workers,
             ..
@@ -135,6 +139,7 @@ impl Server {
             .map_err(text)?;
         let shared = Arc::new(Shared {
             limits,
+            in_place: in_place && is_private(rustix::process::geteuid().as_raw()),
             registry,
             pool,
             pollers: Mutex::new(pollers),

@@ -76,7 +76,11 @@ impl Loopback {
         let grants = geometry.view(ring::GRANT, 0, server, client)?;
         let (sender, outgoing) = mpsc::channel(OUTGOING_MAX);
         let uid = rustix::process::geteuid().as_raw();
-        let peer = Peer { uid, pid: 0 };
+        let peer = Peer {
+            uid,
+            pid: 0,
+            in_place: builder.in_place,
+        };
         let account = Quota::new(limits.uid_bytes, limits.total_bytes).open(uid);
         let (session, intake) = Session::new(1, peer, limits, memory, bells, sender, account)?;
         builder.sessions.insert(&session);

@@ -109,7 +109,11 @@ async fn shake(
     drop((segments, client_end));
     let (sender, outgoing) = mpsc::channel(OUTGOING_MAX);
     let bells = (client_bell, server_bell);
-    let peer = Peer { uid, pid };
+    let peer = Peer {
+        uid,
+        pid,
+        in_place: shared.in_place,
+    };
     let (session, intake) = Session::new(epoch, peer, *limits, memory, bells, sender, account)?;
     tracing::info!(session = epoch, pid, lanes, "session begins");
     Ok(Begun {
