@@ -56,7 +56,7 @@ pub use closing::{Closing, Flag};
 pub use consumer::{Consumer, Corrupt};
 pub use control::{Frame, FrameError, FrameReader, receive, send};
 pub use mapping::{MapError, Mapping};
-pub use memfd::{Role, create_segment, map_received};
+pub use memfd::{Role, clear_segment, create_segment, map_received};
 pub use memory::{Memory, Orders};
 pub use producer::{Producer, ReserveError};
 pub use spin::{Budget, HYBRID_MAX, Policy, SPIN_MAX};

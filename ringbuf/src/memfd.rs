@@ -56,6 +56,28 @@ pub fn create_segment(role: Role, len: u64) -> io::Result<(OwnedFd, Mapping)> {
     Ok((fd, mapping))
 }
 
+/// Makes a memory file as [`create_segment`] made it, all zero, in the server that has
+/// kept its fd and its mapping. Whoever else maps it sees that, too.
+///
+/// # Errors
+/// Any of the system calls' errors. The file is of no use then.
+pub fn clear_segment(role: Role, fd: &OwnedFd, mapping: &Mapping) -> io::Result<()> {
+    let len = mapping.len();
+    if role == Role::Client {
+        // Mapped read-only here, so its pages are given back, and allocated anew.
+        let hole = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
+        fallocate(fd, hole, 0, len)?;
+        fallocate(fd, FallocateFlags::empty(), 0, len)?;
+        return Ok(());
+    }
+    let zeros = [0; 4096];
+    for offset in (0..len).step_by(zeros.len()) {
+        let count = zeros.len().min((len - offset) as usize);
+        mapping.copy_in(offset, &zeros[..count]).map_err(invalid)?;
+    }
+    Ok(())
+}
+
 /// Checks and maps a memory file that a server sent, in the client.
 ///
 /// # Errors
@@ -90,8 +112,8 @@ fn map(fd: &OwnedFd, len: u64, writable: bool) -> io::Result<Mapping> {
     Ok(Mapping::mapped(raw, writable))
 }
 
-fn invalid(text: String) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, text)
+fn invalid(text: impl ToString) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, text.to_string())
 }
 
 #[cfg(test)]
@@ -125,5 +147,22 @@ mod tests {
         peer.copy_out(100, &mut seen).unwrap();
         assert_eq!(&seen, b"reply");
         assert!(peer.copy_out(8190, &mut seen).is_err());
+    }
+
+    #[test]
+    fn a_cleared_segment_is_zero_for_all_who_map_it() {
+        for role in [Role::Server, Role::Client] {
+            let (fd, own) = create_segment(role, 12_288).unwrap();
+            let peer = map_received(&fd, role, 12_288).unwrap();
+            let writer = if role == Role::Server { &own } else { &peer };
+            writer.copy_in(4000, &[7; 5000]).unwrap();
+            clear_segment(role, &fd, &own).unwrap();
+            for mapping in [&own, &peer] {
+                let mut seen = vec![1; 12_288];
+                mapping.copy_out(0, &mut seen).unwrap();
+                assert!(seen.iter().all(|byte| *byte == 0), "{role:?}");
+            }
+            writer.copy_in(0, b"again").unwrap();
+        }
     }
 }

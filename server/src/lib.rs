@@ -38,6 +38,7 @@ mod clock;
 mod context;
 mod control;
 mod errno;
+mod estate;
 mod executor;
 pub mod handler;
 mod inherited;

@@ -116,6 +116,13 @@ impl Account {
         self.quota.refund(self.uid, bytes);
     }
 
+    /// Has another account of the same uid pay for bytes that were charged to this one.
+    pub(crate) fn transfer(&self, bytes: u64, to: &Self) {
+        debug_assert_eq!(self.uid, to.uid, "one share pays");
+        self.charged.fetch_sub(bytes, Ordering::Relaxed);
+        to.charged.fetch_add(bytes, Ordering::Relaxed);
+    }
+
     /// Bytes charged now.
     pub(crate) fn charged(&self) -> u64 {
         self.charged.load(Ordering::Relaxed)

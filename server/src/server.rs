@@ -11,6 +11,7 @@ use tokio::sync::watch;
 use crate::builder::{Builder, Limits};
 use crate::control;
 use crate::errno::system;
+use crate::estate::Estates;
 use crate::listener::Listener;
 use crate::lock::lock;
 use crate::poller::{Poller, budget};
@@ -42,6 +43,7 @@ pub(crate) struct Shared {
     pollers: Mutex<Vec<Poller>>,
     sessions: Arc<Sessions>,
     quota: Arc<Quota>,
+    estates: Arc<Estates>,
     epochs: AtomicU64,
     refused: AtomicU64,
     failed: AtomicU64,
@@ -145,6 +147,7 @@ impl Server {
             pollers: Mutex::new(pollers),
             sessions,
             quota: Quota::new(limits.uid_bytes, limits.total_bytes),
+            estates: Arc::default(),
             epochs: AtomicU64::new(1),
             refused: AtomicU64::new(0),
             failed: AtomicU64::new(0),
@@ -277,6 +280,10 @@ impl Shared {
 
     pub(crate) fn quota(&self) -> &Arc<Quota> {
         &self.quota
+    }
+
+    pub(crate) fn estates(&self) -> &Arc<Estates> {
+        &self.estates
     }
 
     /// Hands a live session to the poller that has the fewest.

@@ -28,6 +28,7 @@ use crate::builder::Builder;
 use crate::clock::Now;
 use crate::context::Peer;
 use crate::errno::system;
+use crate::estate::Holding;
 use crate::pool::Pool;
 use crate::quota::Quota;
 use crate::registry::Registry;
@@ -82,7 +83,8 @@ impl Loopback {
             in_place: builder.in_place,
         };
         let account = Quota::new(limits.uid_bytes, limits.total_bytes).open(uid);
-        let (session, intake) = Session::new(1, peer, limits, memory, bells, sender, account)?;
+        let holding = Holding::new(account, None);
+        let (session, intake) = Session::new(1, peer, limits, memory, bells, sender, holding)?;
         builder.sessions.insert(&session);
         Ok(Self {
             session,

@@ -4,6 +4,7 @@ use std::os::unix::net::UnixListener;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use outrigger::server::SessionStats;
 use outrigger::{Client, Code};
 use rustix::process::Signal;
 
@@ -97,22 +98,33 @@ fn nothing_is_left_after_mixed_calls_many_connects_and_a_killed_client() {
     let other = sidecar.client();
     mixed_calls(&other);
     other.close();
-    kill_a_client_in_the_middle_of_its_calls(&sidecar, &baseline);
+    kill_a_client_in_the_middle_of_its_calls(&sidecar);
     eventually(
         "descriptors, threads and mappings are back at baseline",
-        || sidecar.process(&client) == baseline,
+        || {
+            // But for a few segments, which the next sessions of this process use again.
+            let now = sidecar.process(&client);
+            let kept = now.shared_mappings - baseline.shared_mappings;
+            let wanted = Process {
+                descriptors: baseline.descriptors + kept,
+                shared_mappings: baseline.shared_mappings + kept,
+                ..baseline
+            };
+            now == wanted && kept.is_multiple_of(2) && kept <= 6
+        },
     );
     client.close();
     sidecar.stop();
     assert_eq!(residue(), before);
 }
 
-fn kill_a_client_in_the_middle_of_its_calls(sidecar: &Sidecar, baseline: &Process) {
+fn kill_a_client_in_the_middle_of_its_calls(sidecar: &Sidecar) {
     let client = sidecar.client();
     let mappings = || sidecar.process(&client).shared_mappings;
     // Sessions that closed before this one are still being taken down.
     eventually("this session is the second one", || {
-        mappings() == baseline.shared_mappings + 2
+        let sessions = client.call_json::<_, Vec<SessionStats>>("outrigger.sessions", &());
+        sessions.expect("the sessions").len() == 2
     });
     let alone = mappings();
     let mut child = Command::new(std::env::current_exe().expect("this test"))

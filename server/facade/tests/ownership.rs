@@ -164,6 +164,85 @@ fn a_session_beyond_the_quota_is_refused_with_numbers() {
     assert!(serving.handle.stats().memory_bytes <= limits.uid_bytes);
 }
 
+/// An echo that leaves extents of a MiB behind, on a connection of its own.
+fn connect_and_leave(socket: &str) -> Result<(), outrigger::Error> {
+    let client = Client::connect(socket)?;
+    let echoed = client.call("outrigger.echo", &vec![1; 1 << 20]).wait();
+    client.close();
+    echoed.map(drop)
+}
+
+#[test]
+fn a_process_that_connects_again_and_again_uses_its_segments_again() {
+    let serving = Serving::start(echo());
+    for _ in 0..300 {
+        let client = serving.client();
+        let reply = client.call("outrigger.echo", &b"small"[..]).wait();
+        assert_eq!(reply.unwrap().bytes(), b"small");
+        client.close();
+    }
+    eventually("the last session has ended", || {
+        serving.handle.stats().sessions == 0
+    });
+    let stats = serving.handle.stats();
+    assert_eq!(stats.memory_bytes, stats.memory_bytes_ended);
+    assert!(stats.memory_bytes_ended > 0, "the process may map it still");
+    assert!(stats.memory_bytes_peak < 8 << 20, "{stats:?}");
+}
+
+#[test]
+fn memory_that_a_living_process_may_map_counts_until_its_share_is_used_up() {
+    let limits = Limits {
+        uid_bytes: 32 << 20,
+        ..Limits::default()
+    };
+    let serving = Serving::start(echo().limits(limits));
+    let refused = (0..100).find_map(|_| connect_and_leave(&serving.socket()).err());
+    let error = refused.expect("no more than its share");
+    assert_eq!(error.code(), Code::RESOURCE_EXHAUSTED);
+    let stats = serving.handle.stats();
+    assert!(stats.memory_bytes <= limits.uid_bytes, "{stats:?}");
+    assert!(stats.memory_bytes_ended > 16 << 20, "{stats:?}");
+}
+
+#[test]
+fn a_process_that_exits_gives_everything_back() {
+    let limits = Limits {
+        uid_bytes: 32 << 20,
+        ..Limits::default()
+    };
+    let serving = Serving::start(echo().limits(limits));
+    for _ in 0..4 {
+        let test = "child_that_connects_and_leaves";
+        let child = std::process::Command::new(std::env::current_exe().expect("this test"))
+            .args([test, "--exact", "--nocapture"])
+            .env(CHILD_SOCKET, serving.socket())
+            .stdout(std::process::Stdio::null())
+            .status();
+        assert!(
+            child.expect("a child").success(),
+            "its share was free again"
+        );
+        eventually("what the child left is given back", || {
+            serving.handle.stats().memory_bytes == 0
+        });
+    }
+    assert!(serving.handle.stats().memory_bytes_peak > 16 << 20);
+}
+
+/// Tells the child where to connect.
+const CHILD_SOCKET: &str = "OUTRIGGER_TEST_OWNERSHIP";
+
+/// Not a test by itself: does nothing unless started by the one above.
+#[test]
+fn child_that_connects_and_leaves() {
+    if let Ok(socket) = std::env::var(CHILD_SOCKET) {
+        for _ in 0..8 {
+            connect_and_leave(&socket).expect("within its share");
+        }
+    }
+}
+
 #[test]
 fn the_command_and_the_method_show_what_the_handle_shows() {
     let serving = Serving::start(echo());

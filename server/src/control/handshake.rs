@@ -20,6 +20,7 @@ use crate::context::Peer;
 use crate::control::connection::Connection;
 use crate::control::socket::Socket;
 use crate::errno::system;
+use crate::estate::Holding;
 use crate::server::Shared;
 use crate::session::{Geometry, OUTGOING_MAX, Session, SessionMemory};
 
@@ -96,17 +97,18 @@ async fn shake(
     let limits = &shared.limits;
     let geometry = Geometry::new(epoch, lanes, &limits.call_credits(), limits.buffers_max);
     let lanes = geometry.lanes();
-    let account = shared.quota().open(uid);
-    let (server_len, client_len) = geometry.lens();
-    account.charge(server_len + client_len)?;
+    let estate = shared.estates().of(&*socket, (uid, pid));
+    let mut holding = Holding::new(shared.quota().open(uid), estate);
     let welcome = welcome(&geometry, epoch, shared);
-    let (memory, segments) = SessionMemory::sealed(geometry)?;
+    let (memory, segments) = SessionMemory::held(geometry, &holding)?;
+    let fds = holding.keep(segments);
     let (client_bell, client_end) = ClientBell::new().map_err(bell_error)?;
     let server_bell = ServerBell::new().map_err(bell_error)?;
-    send_welcome(socket, &welcome, &segments, &client_end, &server_bell).await?;
+    send_welcome(socket, &welcome, fds, &client_end, &server_bell).await?;
     await_ready(socket, epoch).await?;
-    // Acknowledged: the client holds its own descriptors now, ours are closed.
-    drop((segments, client_end));
+    // The client has its own descriptors now.
+    holding.acknowledged();
+    drop(client_end);
     let (sender, outgoing) = mpsc::channel(OUTGOING_MAX);
     let bells = (client_bell, server_bell);
     let peer = Peer {
@@ -114,7 +116,7 @@ async fn shake(
         pid,
         in_place: shared.in_place,
     };
-    let (session, intake) = Session::new(epoch, peer, *limits, memory, bells, sender, account)?;
+    let (session, intake) = Session::new(epoch, peer, *limits, memory, bells, sender, holding)?;
     tracing::info!(session = epoch, pid, lanes, "session begins");
     Ok(Begun {
         session,

@@ -100,6 +100,12 @@ impl Socket {
     }
 }
 
+impl AsFd for Socket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.stream.as_fd()
+    }
+}
+
 /// PEER_GONE with what was seen.
 pub(super) fn gone(seen: &str) -> Error {
     Error::with_details(Code::PEER_GONE, &[&seen])

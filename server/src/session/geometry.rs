@@ -1,6 +1,5 @@
 //! Where a session's rings lie in its two segments.
 
-use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use outrigger_layout::Error;
@@ -13,7 +12,9 @@ use outrigger_layout::segment::{LAYOUT_HASH, SEGMENT_MAGIC, SegmentHeader, side}
 use outrigger_ringbuf::{Mapping, RingView, Role, create_segment};
 
 use crate::errno::system;
+use crate::estate::{Holding, Segments};
 use crate::ledger::STOCK_MAX;
+use crate::quota::Account;
 
 /// Sessions whose words start at different offsets of their pages, so that the
 /// rings of many sessions do not all fall into one set of the cache.
@@ -132,7 +133,9 @@ impl Geometry {
             let len = u64::from(ring.capacity) * u64::from(ring.stride);
             ring.slots_offset = take(producer, len);
         }
-        [self.server_len, self.client_len] = ends.map(|end| end.next_multiple_of(PAGE));
+        // As long as with the largest stagger: another session may use them again.
+        let rest = (STAGGERS - 1) * 2 * LINE - stagger;
+        [self.server_len, self.client_len] = ends.map(|end| (end + rest).next_multiple_of(PAGE));
     }
 
     /// Number of lanes.
@@ -189,19 +192,19 @@ impl Geometry {
 }
 
 impl SessionMemory {
-    /// Sealed segments for a client; the fds are the server's and the client's.
+    /// Sealed segments for a client, charged: those that an earlier session of its
+    /// process has left, or new ones.
     ///
     /// # Errors
-    /// RESOURCE_EXHAUSTED without memory or descriptors.
-    pub(crate) fn sealed(geometry: Geometry) -> Result<(Self, [OwnedFd; 2]), Error> {
-        let (server_len, client_len) = geometry.lens();
-        let text = |error: std::io::Error| system("creating a session's segments", &error);
-        let (server_fd, server) = create_segment(Role::Server, server_len).map_err(text)?;
-        let (client_fd, client) = create_segment(Role::Client, client_len).map_err(text)?;
-        Ok((
-            Self::over(geometry, server, client)?,
-            [server_fd, client_fd],
-        ))
+    /// RESOURCE_EXHAUSTED without memory or descriptors, or beyond a quota.
+    pub(crate) fn held(geometry: Geometry, holding: &Holding) -> Result<(Self, Segments), Error> {
+        let segments = match holding.reuse(geometry.lens()) {
+            Some(segments) => segments,
+            None => sealed(geometry.lens(), holding.account())?,
+        };
+        let [server, client] = &segments.mappings;
+        let memory = Self::over(geometry, Arc::clone(server), Arc::clone(client))?;
+        Ok((memory, segments))
     }
 
     /// Heap memory instead, for both ends in one thread.
@@ -209,18 +212,33 @@ impl SessionMemory {
         let (server_len, client_len) = geometry.lens();
         let server = Mapping::heap(server_len as usize);
         let client = Mapping::heap(client_len as usize);
-        Self::over(geometry, server, client)
+        Self::over(geometry, Arc::new(server), Arc::new(client))
     }
 
-    fn over(geometry: Geometry, server: Mapping, client: Mapping) -> Result<Self, Error> {
+    fn over(geometry: Geometry, server: Arc<Mapping>, client: Arc<Mapping>) -> Result<Self, Error> {
         let page = geometry.header_page();
         server.copy_in(0, &page).map_err(Error::protocol)?;
         Ok(Self {
             geometry,
-            server: Arc::new(server),
-            client: Arc::new(client),
+            server,
+            client,
         })
     }
+}
+
+/// New segments, server first.
+fn sealed((server_len, client_len): (u64, u64), account: &Account) -> Result<Segments, Error> {
+    account.charge(server_len + client_len)?;
+    let text = |error: std::io::Error| {
+        account.refund(server_len + client_len);
+        system("creating a session's segments", &error)
+    };
+    let (server_fd, server) = create_segment(Role::Server, server_len).map_err(text)?;
+    let (client_fd, client) = create_segment(Role::Client, client_len).map_err(text)?;
+    Ok(Segments {
+        fds: [server_fd, client_fd],
+        mappings: [Arc::new(server), Arc::new(client)],
+    })
 }
 
 #[cfg(test)]

@@ -40,6 +40,7 @@ pub(crate) use lane::{Answer, Lane};
 
 use crate::builder::Limits;
 use crate::context::Peer;
+use crate::estate::Holding;
 use crate::ledger::Ledger;
 use crate::lock::lock;
 use crate::quota::Account;
@@ -71,7 +72,7 @@ pub(crate) struct Session {
     limits: Limits,
     /// Bytes of both segments.
     segment_bytes: u64,
-    account: Arc<Account>,
+    holding: Holding,
     lanes: Box<[Lane]>,
     arena: Arena,
     bindings: Bindings,
@@ -101,7 +102,7 @@ impl Session {
         memory: SessionMemory,
         bells: (ClientBell, ServerBell),
         outgoing: mpsc::Sender<Outgoing>,
-        account: Arc<Account>,
+        holding: Holding,
     ) -> Result<(Arc<Self>, Intake), Error> {
         let SessionMemory {
             geometry,
@@ -128,14 +129,14 @@ impl Session {
         let allocs_max = geometry.calls_max(&credits);
         let (server_len, client_len) = geometry.lens();
         let (bytes_max, buffers_max) = (limits.arena_bytes, limits.buffers_max);
-        let ledger = Ledger::new(bytes_max, buffers_max, Arc::clone(&account));
+        let ledger = Ledger::new(bytes_max, buffers_max, Arc::clone(holding.account()));
         let session = Arc::new(Self {
             epoch,
             peer,
             limits,
             lanes,
             segment_bytes: server_len + client_len,
-            account,
+            holding,
             arena: Arena::new(grants, ledger, allocs_max),
             bindings: Bindings::new(limits.methods_max),
             client_bell: bells.0,
@@ -182,7 +183,7 @@ impl Session {
 
     /// What its memory is charged to.
     pub(crate) fn account(&self) -> &Arc<Account> {
-        &self.account
+        self.holding.account()
     }
 
     pub(crate) fn bindings(&self) -> &Bindings {

@@ -1,0 +1,229 @@
+//! What the sessions of a process leave: memory that it may still map.
+//!
+//! ```text
+//!   session ─ ends ─▶ Estate of its process ─┬─ next session ─▶ segments, zeroed
+//!     Holding         (counted, kept)        └─ exit (pidfd) ─▶ given back
+//! ```
+//!
+//! A client that has closed may keep its maps, and nobody can tell whether it does: so
+//! all that its sessions had counts against its uid until the process has ended. Their
+//! segments are used again by its next session, so that a process that connects again
+//! and again costs no more than one that stays. Extents are not kept, only counted.
+//!
+//! A process is known by its pid as long as its pidfd has not reported its exit. One in
+//! a sibling PID namespace has no pid here, and a kernel may have no pidfd: what their
+//! sessions had is given back when these end.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::{Arc, Mutex};
+
+use nix::sys::socket::getsockopt;
+use nix::sys::socket::sockopt::PeerPidfd;
+use outrigger_ringbuf::{Mapping, Role, clear_segment};
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+
+use crate::lock::lock;
+use crate::quota::Account;
+
+/// The estates of all processes that have or had sessions.
+#[derive(Debug, Default)]
+pub(crate) struct Estates {
+    by_pid: Mutex<BTreeMap<i32, Arc<Estate>>>,
+}
+
+/// What one living process may still map.
+#[derive(Debug)]
+pub(crate) struct Estate {
+    uid: u32,
+    left: Mutex<Left>,
+}
+
+#[derive(Debug)]
+struct Left {
+    /// The process has ended.
+    over: bool,
+    /// Pays for what is left.
+    account: Option<Arc<Account>>,
+    segments: Vec<Segments>,
+}
+
+/// Both segments of a session, server first.
+#[derive(Debug)]
+pub(crate) struct Segments {
+    pub(crate) fds: [OwnedFd; 2],
+    pub(crate) mappings: [Arc<Mapping>; 2],
+}
+
+/// A session's hold on its memory: what is left goes to the estate of its process.
+#[derive(Debug)]
+pub(crate) struct Holding {
+    account: Arc<Account>,
+    /// `None` of a process whose end nobody reports.
+    estate: Option<Arc<Estate>>,
+    segments: Option<Segments>,
+}
+
+impl Estates {
+    /// The estate of the process at the other end of a socket; `None` if there is no
+    /// way to learn of its end. Must be called on the control thread, which watches.
+    pub(crate) fn of(self: &Arc<Self>, socket: impl AsFd, peer: (u32, i32)) -> Option<Arc<Estate>> {
+        let (uid, number) = peer;
+        let pid = Pid::from_raw(number)?;
+        let mut by_pid = lock(&self.by_pid);
+        if let Some(known) = by_pid.get(&number) {
+            return (known.uid == uid).then(|| Arc::clone(known));
+        }
+        let pidfd = pidfd_of(socket, pid).and_then(watch);
+        let pidfd = pidfd
+            .inspect_err(|error| tracing::warn!(pid = number, %error, "no pidfd"))
+            .ok()?;
+        let estate = Arc::new(Estate::new(uid));
+        by_pid.insert(number, Arc::clone(&estate));
+        let (estates, watched) = (Arc::downgrade(self), Arc::clone(&estate));
+        tokio::spawn(async move {
+            // An error would mean that nobody can watch: it is given back then, too.
+            let _ = pidfd.readable().await;
+            watched.end();
+            if let Some(estates) = estates.upgrade() {
+                lock(&estates.by_pid).remove(&number);
+            }
+        });
+        Some(estate)
+    }
+}
+
+fn pidfd_of(socket: impl AsFd, pid: Pid) -> io::Result<OwnedFd> {
+    // SO_PEERPIDFD cannot name a successor of the same number; Linux has it since 6.5.
+    match getsockopt(&socket, PeerPidfd) {
+        Ok(fd) => Ok(fd),
+        Err(_) => Ok(pidfd_open(pid, PidfdFlags::empty())?),
+    }
+}
+
+#[allow(
+    deprecated,
+    reason = "an OwnedFd keeps its fd, so this is sound; what replaces it is unsafe"
+)]
+fn watch(pidfd: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
+    AsyncFd::with_interest(pidfd, Interest::READABLE)
+}
+
+impl Estate {
+    fn new(uid: u32) -> Self {
+        let left = Left {
+            over: false,
+            account: None,
+            segments: Vec::new(),
+        };
+        Self {
+            uid,
+            left: Mutex::new(left),
+        }
+    }
+
+    /// Segments of these lengths that no session uses any more, all zero; they are
+    /// charged to `account` from now on.
+    fn reuse(&self, lens: (u64, u64), account: &Account) -> Option<Segments> {
+        let found = {
+            let mut left = lock(&self.left);
+            let fits = |one: &Segments| one.lens() == lens && one.is_unused();
+            let at = left.segments.iter().position(fits)?;
+            left.account.as_ref()?.transfer(lens.0 + lens.1, account);
+            left.segments.swap_remove(at)
+        };
+        match found.clear() {
+            Ok(()) => Some(found),
+            Err(error) => {
+                tracing::warn!(%error, "segments cannot be used again");
+                account.refund(lens.0 + lens.1);
+                None
+            }
+        }
+    }
+
+    /// Takes over what an ended session had.
+    fn inherit(&self, account: &Arc<Account>, segments: Option<Segments>) {
+        let mut left = lock(&self.left);
+        if left.over {
+            return;
+        }
+        match &left.account {
+            Some(own) => account.transfer(account.charged(), own),
+            None => left.account = Some(Arc::clone(account)),
+        }
+        left.segments.extend(segments);
+    }
+
+    /// The process has ended: nobody maps anything any more.
+    fn end(&self) {
+        let mut left = lock(&self.left);
+        left.over = true;
+        left.account = None;
+        left.segments.clear();
+    }
+}
+
+impl Segments {
+    fn lens(&self) -> (u64, u64) {
+        let [server, client] = &self.mappings;
+        (server.len(), client.len())
+    }
+
+    /// True if no ring lies over them any more.
+    fn is_unused(&self) -> bool {
+        self.mappings
+            .iter()
+            .all(|mapping| Arc::strong_count(mapping) == 1)
+    }
+
+    fn clear(&self) -> io::Result<()> {
+        let [server, client] = &self.mappings;
+        clear_segment(Role::Server, &self.fds[0], server)?;
+        clear_segment(Role::Client, &self.fds[1], client)
+    }
+}
+
+impl Holding {
+    /// The hold of a session on nothing yet.
+    pub(crate) fn new(account: Arc<Account>, estate: Option<Arc<Estate>>) -> Self {
+        Self {
+            account,
+            estate,
+            segments: None,
+        }
+    }
+
+    /// What it is charged to.
+    pub(crate) fn account(&self) -> &Arc<Account> {
+        &self.account
+    }
+
+    /// Segments that an earlier session of the process has left.
+    pub(crate) fn reuse(&self, lens: (u64, u64)) -> Option<Segments> {
+        self.estate.as_ref()?.reuse(lens, &self.account)
+    }
+
+    /// Keeps the session's segments, for the client and then for its successor.
+    pub(crate) fn keep(&mut self, segments: Segments) -> &[OwnedFd; 2] {
+        &self.segments.insert(segments).fds
+    }
+
+    /// The client has its own fds now; ours are closed if there can be no successor.
+    pub(crate) fn acknowledged(&mut self) {
+        if self.estate.is_none() {
+            self.segments = None;
+        }
+    }
+}
+
+impl Drop for Holding {
+    fn drop(&mut self) {
+        if let Some(estate) = &self.estate {
+            estate.inherit(&self.account, self.segments.take());
+        }
+    }
+}
