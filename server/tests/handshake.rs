@@ -1,16 +1,23 @@
 //! The handshake byte by byte, from a raw socket: what is refused, and how.
 
+use std::collections::VecDeque;
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use outrigger_layout::Code;
+use outrigger_layout::buffer::BufferRef;
 use outrigger_layout::frame::{
     ControlHeader, FRAME_MAGIC, HandshakePrefix, Hello, Refused, Welcome, control, handshake,
 };
 use outrigger_layout::limits::ABI_VERSION;
+use outrigger_layout::ring::{self, RingDescriptor};
+use outrigger_layout::segment::SegmentHeader;
+use outrigger_layout::slot::{SlotHeader, kind};
+use outrigger_ringbuf::{Producer, RingView, Role, ServerBell, map_received, receive};
 use outrigger_server::{Error, Server, ServerHandle};
 
 /// A server on a socket of its own, ended by drop.
@@ -278,4 +285,72 @@ fn ready_must_come_and_name_the_epoch() {
     stream.read_to_end(&mut answer).unwrap();
     let text = String::from_utf8_lossy(&answer[size_of::<Refused>()..]).into_owned();
     assert!(text.contains("token 4711 instead of READY"), "{text}");
+}
+
+/// A raw client that has mapped its segments: the writing end of its return ring, and
+/// the server's doorbell.
+fn returns_of(running: &Running) -> (UnixStream, Producer<RingView>, ServerBell) {
+    let mut stream = running.connect();
+    stream.write_all(bytemuck::bytes_of(&hello())).unwrap();
+    let mut bytes = [0; size_of::<Welcome>()];
+    let mut fds = VecDeque::new();
+    let count = receive(&stream, &mut bytes, &mut fds).unwrap();
+    assert_eq!((count, fds.len()), (bytes.len(), 4));
+    let welcome: Welcome = bytemuck::pod_read_unaligned(&bytes);
+    let server = map_received(&fds[0], Role::Server, welcome.server_segment_len).unwrap();
+    let client = map_received(&fds[1], Role::Client, welcome.client_segment_len).unwrap();
+    let (server, client) = (Arc::new(server), Arc::new(client));
+    let mut header: SegmentHeader = bytemuck::Zeroable::zeroed();
+    server
+        .copy_out(0, bytemuck::bytes_of_mut(&mut header))
+        .unwrap();
+    let stride = size_of::<RingDescriptor>() as u64;
+    let descriptor = (0..header.ring_count).find_map(|index| {
+        let mut ring: RingDescriptor = bytemuck::Zeroable::zeroed();
+        let offset = u64::from(header.rings_offset) + u64::from(index) * stride;
+        let copied = server.copy_out(offset, bytemuck::bytes_of_mut(&mut ring));
+        copied.unwrap();
+        (ring.kind == ring::kind::RETURN).then_some(ring)
+    });
+    let descriptor = descriptor.expect("a return ring");
+    // buffers_max RETURNs, an ALLOC per credit, and a quarter for lazy positions.
+    let least = u32::from(welcome.buffers_max) + u32::from(welcome.call_credits[0]);
+    assert!(descriptor.capacity * 3 >= least * 4, "{descriptor:?}");
+    let view = RingView::new(&descriptor, &client, &server).unwrap();
+    send(&mut stream, control::READY, welcome.epoch, &[]);
+    let bell = ServerBell::from_received(fds.remove(3).expect("the bell"));
+    (stream, Producer::new(view), bell)
+}
+
+#[test]
+fn fb_04_a_return_of_what_was_never_granted_is_named_counted_and_harms_nobody_else() {
+    let running = Running::start("return");
+    let (_victim, _) = running.shake();
+    let (mut stream, mut returns, bell) = returns_of(&running);
+    running.wait_for_sessions(2);
+    let header = SlotHeader {
+        kind: kind::RETURN,
+        ..bytemuck::Zeroable::zeroed()
+    };
+    let named = BufferRef {
+        extent: 1,
+        generation: 1,
+        ..bytemuck::Zeroable::zeroed()
+    };
+    let _armed = returns
+        .push(&header, &[bytemuck::bytes_of(&named)])
+        .unwrap();
+    bell.ring();
+    let (bye, text) = next(&mut stream);
+    assert_eq!(
+        (bye.kind, Code(bye.code)),
+        (control::BYE, Code::INVALID_HANDLE)
+    );
+    assert_eq!(
+        String::from_utf8(text).unwrap(),
+        "invalid handle: buffer 0 of extent 1, generation 1 (not the client's)"
+    );
+    running.wait_for_sessions(1);
+    let stats = running.handle.stats();
+    assert_eq!((stats.failed, stats.wrong_buffers), (1, 1));
 }

@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use outrigger_layout::buffer::AllocRequest;
+use outrigger_layout::buffer::{AllocRequest, BufferRef};
 use outrigger_layout::limits::INLINE_MAX;
 use outrigger_layout::slot::{SlotHeader, kind};
 use outrigger_layout::{Code, Codec, Error};
@@ -17,6 +17,7 @@ use outrigger_ringbuf::{Consumer, Corrupt, RingView};
 use crate::clock::Now;
 use crate::context::Context;
 use crate::handler::Placement;
+use crate::lease::Lease;
 use crate::ledger::Plan;
 use crate::panic::caught;
 use crate::pool::{Body, CallJob, FinishJob, Job, Pool, SlotPayload};
@@ -114,6 +115,8 @@ impl Intake {
         Ok(work)
     }
 
+    // Not inlined: a poll that finds no message would pay for it.
+    #[inline(never)]
     fn take_return(&self, header: &SlotHeader, payload: &[u8]) -> Result<Vec<Plan>, Error> {
         let arena = self.session.arena();
         match header.kind {
@@ -215,8 +218,7 @@ impl Intake {
         services: &Services<'_>,
     ) -> Result<(), Error> {
         if let Some(reference) = value.reference(&self.payload.0) {
-            let (lease, plans) = self.session.arena().hold(&self.session, &reference)?;
-            services.pool.grow(&self.session, plans);
+            let lease = self.hold(&reference, services)?;
             services.pool.free(&self.session, lease);
         }
         if Answer::failure_len(error) > INLINE_MAX {
@@ -310,8 +312,7 @@ impl Intake {
             bytes.0[..value.len()].copy_from_slice(value);
             Body::Inline(bytes, value.len())
         } else if let Some(reference) = value.reference(&self.payload.0) {
-            let (lease, plans) = self.session.arena().hold(&self.session, &reference)?;
-            services.pool.grow(&self.session, plans);
+            let lease = self.hold(&reference, services)?;
             Body::Buffer(lease, reference.offset, reference.length)
         } else {
             Body::None
@@ -329,6 +330,14 @@ impl Intake {
             body,
         }));
         Ok(())
+    }
+
+    /// Takes the buffer that a request names. That may let somebody have one who waits.
+    #[cold]
+    fn hold(&self, named: &BufferRef, services: &Services<'_>) -> Result<Lease, Error> {
+        let (lease, plans) = self.session.arena().hold(&self.session, named)?;
+        services.pool.grow(&self.session, plans);
+        Ok(lease)
     }
 
     /// Hands an answer that does not fit a slot to the worker pool.
