@@ -6,18 +6,22 @@
 //! ```
 //!
 //! A client that has closed may keep its maps, and nobody can tell whether it does: so
-//! all that its sessions had counts against its uid until the process has ended. Their
-//! segments are used again by its next session, so that a process that connects again
-//! and again costs no more than one that stays. Extents are not kept, only counted.
+//! all that its sessions had counts against its uid until the process has ended. Some of
+//! their segments are used again by later sessions, so that a process which connects
+//! now and then costs no more than one that stays; not before a while has passed, as a
+//! thread of the client may be about to write into them still. Extents are not kept, only
+//! counted.
 //!
 //! A process is known by its pid as long as its pidfd has not reported its exit. One in
 //! a sibling PID namespace has no pid here, and a kernel may have no pidfd: what their
 //! sessions had is given back when these end.
 
-use std::collections::BTreeMap;
+use core::time::Duration;
+use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
 use nix::sys::socket::getsockopt;
 use nix::sys::socket::sockopt::PeerPidfd;
@@ -28,6 +32,12 @@ use tokio::io::unix::AsyncFd;
 
 use crate::lock::lock;
 use crate::quota::Account;
+
+/// Most segments that are kept for one process, in pairs: they take two descriptors.
+const PAIRS_MAX: usize = 64;
+/// How long after their session's end segments are not used again: a thread of the
+/// client that saw the session live may be on its way to its last write.
+const REUSE_AFTER: Duration = Duration::from_secs(5);
 
 /// The estates of all processes that have or had sessions.
 #[derive(Debug, Default)]
@@ -48,7 +58,8 @@ struct Left {
     over: bool,
     /// Pays for what is left.
     account: Option<Arc<Account>>,
-    segments: Vec<Segments>,
+    /// With the time when their session ended.
+    segments: VecDeque<(Instant, Segments)>,
 }
 
 /// Both segments of a session, server first.
@@ -117,7 +128,7 @@ impl Estate {
         let left = Left {
             over: false,
             account: None,
-            segments: Vec::new(),
+            segments: VecDeque::new(),
         };
         Self {
             uid,
@@ -130,10 +141,12 @@ impl Estate {
     fn reuse(&self, lens: (u64, u64), account: &Account) -> Option<Segments> {
         let found = {
             let mut left = lock(&self.left);
-            let fits = |one: &Segments| one.lens() == lens && one.is_unused();
+            let fits = |(ended, one): &(Instant, Segments)| {
+                ended.elapsed() >= REUSE_AFTER && one.lens() == lens && one.is_unused()
+            };
             let at = left.segments.iter().position(fits)?;
             left.account.as_ref()?.transfer(lens.0 + lens.1, account);
-            left.segments.swap_remove(at)
+            left.segments.remove(at)?.1
         };
         match found.clear() {
             Ok(()) => Some(found),
@@ -155,7 +168,12 @@ impl Estate {
             Some(own) => account.transfer(account.charged(), own),
             None => left.account = Some(Arc::clone(account)),
         }
-        left.segments.extend(segments);
+        let Some(segments) = segments else { return };
+        if left.segments.len() == PAIRS_MAX {
+            // It is freed, if the client is honest, but counts all the same.
+            left.segments.pop_front();
+        }
+        left.segments.push_back((Instant::now(), segments));
     }
 
     /// The process has ended: nobody maps anything any more.

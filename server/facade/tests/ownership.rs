@@ -175,19 +175,25 @@ fn connect_and_leave(socket: &str) -> Result<(), outrigger::Error> {
 #[test]
 fn a_process_that_connects_again_and_again_uses_its_segments_again() {
     let serving = Serving::start(echo());
-    for _ in 0..300 {
-        let client = serving.client();
-        let reply = client.call("outrigger.echo", &b"small"[..]).wait();
-        assert_eq!(reply.unwrap().bytes(), b"small");
-        client.close();
+    let mut after = Vec::new();
+    for _ in 0..2 {
+        for _ in 0..20 {
+            let client = serving.client();
+            let reply = client.call("outrigger.echo", &b"small"[..]).wait();
+            assert_eq!(reply.unwrap().bytes(), b"small");
+            client.close();
+        }
+        eventually("the last session has ended", || {
+            serving.handle.stats().sessions == 0
+        });
+        let stats = serving.handle.stats();
+        assert_eq!(stats.memory_bytes, stats.memory_bytes_ended);
+        after.push(stats.memory_bytes_ended);
+        // Not at once: a thread of the client could still write to them.
+        thread::sleep(Duration::from_millis(5100));
     }
-    eventually("the last session has ended", || {
-        serving.handle.stats().sessions == 0
-    });
-    let stats = serving.handle.stats();
-    assert_eq!(stats.memory_bytes, stats.memory_bytes_ended);
-    assert!(stats.memory_bytes_ended > 0, "the process may map it still");
-    assert!(stats.memory_bytes_peak < 8 << 20, "{stats:?}");
+    assert!(after[0] > 0, "the process may map it still");
+    assert_eq!(after[0], after[1], "no more for the next twenty");
 }
 
 #[test]

@@ -211,19 +211,20 @@ impl Ledger {
         Ok(())
     }
 
-    /// The peer has unmapped the extent.
+    /// The peer has unmapped the extent. Returns its mapping, to be unmapped here where
+    /// nobody waits for that.
     ///
     /// # Errors
     /// PROTOCOL if it was not asked to: a violation.
-    pub(crate) fn dropped(&mut self, id: u32) -> Result<(), Error> {
-        if !self.extents.get(&id).is_some_and(|extent| extent.dropping) {
+    pub(crate) fn dropped(&mut self, id: u32) -> Result<Arc<Mapping>, Error> {
+        let dropping = self.extents.get(&id).filter(|extent| extent.dropping);
+        if dropping.is_none() {
             return Err(Error::protocol(format!("extent {id} is not being dropped")));
         }
-        if let Some(extent) = self.extents.remove(&id) {
-            self.usage.vanish(extent.buffers.len(), extent.buffer_len);
-            self.unreserve(extent.side, extent.bytes());
-        }
-        Ok(())
+        let extent = self.extents.remove(&id).expect("it was there");
+        self.usage.vanish(extent.buffers.len(), extent.buffer_len);
+        self.unreserve(extent.side, extent.bytes());
+        Ok(extent.mapping)
     }
 
     /// A tick of about a second passed: marks extents that have been empty for long as

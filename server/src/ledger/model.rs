@@ -161,7 +161,7 @@ impl Model {
             }
             Move::Unmap(at) => {
                 if let Some(id) = pick(&mut self.dropping, at) {
-                    self.ledger.dropped(id).unwrap();
+                    drop(self.ledger.dropped(id).unwrap());
                     assert!(self.ledger.dropped(id).is_err(), "once");
                     self.extents.remove(&id);
                 }
@@ -321,7 +321,7 @@ impl Model {
             self.dropping.extend(self.ledger.tick());
         }
         for id in self.dropping.drain(..) {
-            self.ledger.dropped(id).unwrap();
+            drop(self.ledger.dropped(id).unwrap());
         }
         prop_assert!(!self.ledger.needs_tick());
         let usage = self.ledger.usage();

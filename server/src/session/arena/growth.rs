@@ -77,11 +77,15 @@ impl Arena {
     /// PROTOCOL if it was not asked to: a violation.
     pub(crate) fn dropped(&self, session: &Session, id: u32) -> Result<Vec<Plan>, Error> {
         let mut books = lock(&self.books);
-        books.ledger.dropped(id)?;
+        let mapping = books.ledger.dropped(id)?;
         for wanted in &mut books.wanted {
             wanted.growing = false;
         }
-        Ok(self.serve(session, &mut books))
+        let plans = self.serve(session, &mut books);
+        // Unmapping takes its time, and the poller wants the lock.
+        drop(books);
+        drop(mapping);
+        Ok(plans)
     }
 
     /// A plan failed, or nobody is there to carry it out: those who wait for an
