@@ -26,10 +26,11 @@ use rkyv::util::AlignedVec;
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 
+use crate::body::Body;
 use crate::clock::monotonic_ns;
 use crate::lock::lock;
 use crate::panic::caught;
-use crate::pool::{Body, CallJob, FinishJob, Job, Pool, explain, free_body, publish};
+use crate::pool::{CallJob, FinishJob, Job, Pool, explain, free_body, publish};
 use crate::request::Request;
 use crate::session::{Answer, Session};
 

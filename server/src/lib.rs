@@ -31,6 +31,7 @@
 // of it is here, too, for the built-in methods.
 extern crate self as outrigger;
 
+mod body;
 mod builder;
 mod builtin;
 mod cli;

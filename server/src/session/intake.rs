@@ -14,13 +14,14 @@ use outrigger_layout::{Code, Codec, Error};
 use outrigger_ringbuf::sync::AtomicBool;
 use outrigger_ringbuf::{Consumer, Corrupt, RingView};
 
+use crate::body::{Body, SlotPayload};
 use crate::clock::Now;
 use crate::context::Context;
 use crate::handler::Placement;
 use crate::lease::Lease;
 use crate::ledger::Plan;
 use crate::panic::caught;
-use crate::pool::{Body, CallJob, FinishJob, Job, Pool, SlotPayload};
+use crate::pool::{CallJob, FinishJob, Job, Pool};
 use crate::registry::Registry;
 use crate::reply::Reply;
 use crate::request::Request;
