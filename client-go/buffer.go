@@ -20,7 +20,12 @@ import (
 // A Buffer is had, and belongs to whoever has it, until it is released or sent.
 // Copies of the struct share it; after that all of them are empty. Release it when it
 // is done with: one that is forgotten goes back only if Bytes was never called, and
-// else is out of use until the session ends, which is reported; see WithLogger.
+// else is out of use until the session ends, which is reported; see WithLogger. So many
+// of these may be forgotten that calls fail with ErrResourceExhausted.
+//
+// What a Buffer has stays its own after the session ended, until Release. But the bytes
+// of one that was forgotten are unmapped when the session ends, also if the server died:
+// who kept a slice of them without the Buffer faults, which ends the process.
 //
 // A Buffer is for one goroutine at a time. The zero Buffer is no value.
 type Buffer struct {
@@ -33,8 +38,9 @@ type Buffer struct {
 type BufferInfo struct {
 	// Len is the bytes of the value, Cap those that the buffer has.
 	Len, Cap int
-	// Extent, Index and Generation name the buffer in the session; they are 0 for a
-	// value in memory of this process.
+	// Extent, Index and Generation name the buffer in the session: the piece of shared
+	// memory, the buffer in that, and the use of the buffer. They are 0 for a value in
+	// memory of this process.
 	Extent, Index, Generation uint32
 	// Lent says that it came with a reply and cannot be written.
 	Lent bool
@@ -188,9 +194,9 @@ func (b Buffer) Inspect() BufferInfo {
 func (b Buffer) Release() { b.cell.release(b.generation) }
 
 // CallBuffer is Call with buffers: the request is sent where it is, the reply is read
-// where the server wrote it. The request is the call's, whatever becomes of it, but
-// for errors that say that it is none. A reply that came with another call may be
-// sent, too; it is copied.
+// where the server wrote it. The request is moved: it is empty afterwards, also if the
+// call fails, unless the error says that the Buffer is another Conn's. A reply that came
+// with another call may be sent, too; it is copied.
 //
 // Release the reply when it is read. It is the zero Buffer if the server sent no value.
 //

@@ -191,8 +191,10 @@ func (l *lease) forgotten() {
 		l.giveBack()
 		return
 	}
-	c.log.Warn("outrigger: a buffer was forgotten whose bytes had been handed out",
-		"epoch", c.epoch, "bytes", size, "side", l.extent.side, "allocated", l.where())
+	c.log.Warn("outrigger: a buffer or reply was never released; "+
+		"its bytes had been handed out, so it is out of use until the session ends",
+		"epoch", c.epoch, "bytes", size,
+		"lent", l.extent.side == abi.SideServer, "allocated", l.where())
 	c.quarantine(l)
 }
 

@@ -22,9 +22,10 @@
 //
 // # Buffers
 //
-// Large values cross without a copy. Of a typed reply nothing needs to be known but
-// Release. For bytes, Alloc returns memory that the server reads, and CallBuffer sends
-// it and returns the reply where the server wrote it:
+// Large values, those above 224 bytes, are written and read in place: on this side
+// without a copy. Of a typed reply nothing needs to be known but Release. For bytes, Alloc
+// returns memory that the server reads, and CallBuffer sends it and returns the reply
+// where the server wrote it:
 //
 //	request, err := conn.Alloc(ctx, size)
 //	n := fill(request.Bytes())
@@ -32,8 +33,9 @@
 //	use(reply.Bytes())
 //	reply.Release()
 //
-// The server allocates and frees all of it; Stats shows what this side has. WithGuard
-// and WithLeakCheck find mistakes.
+// The server allocates and frees all of it; Stats shows what this side has. What is
+// never released is lost to the session, and reported to the logger. WithGuard and
+// WithLeakCheck find such mistakes.
 //
 // # Contexts
 //

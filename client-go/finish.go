@@ -36,8 +36,9 @@ var longAgo = time.Unix(1, 0)
 
 // Close ends the session: calls in flight and later ones fail with ErrClosed.
 // It returns when nothing is left of the session: no goroutine, no descriptor,
-// no mapping, and no sidecar if Spawn started one. Closing again, or after the
-// server ended, does nothing. The error is always nil.
+// no mapping, and no sidecar if Spawn started one. Only a Buffer or reply that is not
+// released yet can still be read, and keeps its memory mapped until it is. Closing
+// again, or after the server ended, does nothing. The error is always nil.
 func (c *Conn) Close() error {
 	c.closed.Store(true)
 	c.end(&ending{err: ErrClosed, bye: true})

@@ -53,8 +53,9 @@ func WithLogger(log *slog.Logger) Option { return func(o *options) { o.log = log
 func WithLeakCheck() Option { return func(o *options) { o.leakCheck = true } }
 
 // WithGuard makes the bytes of each Buffer and each large reply inaccessible once
-// it is released or sent: who kept a slice of them faults at its next use. It is for
-// tests; each buffer costs two system calls.
+// it is released or sent: who kept a slice of them faults at its next use, which ends
+// the process. Once a later value is in the same memory, the slice reads that instead.
+// It is for tests; each buffer costs two system calls.
 func WithGuard() Option { return func(o *options) { o.guard = true } }
 
 func newOptions(list []Option) (*options, error) {

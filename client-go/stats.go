@@ -2,9 +2,10 @@ package outrigger
 
 import "sync/atomic"
 
-// Stats is a snapshot of a session's counters: what is in use now (InFlight,
-// AbandonedInFlight, BuffersHeld), else all since Dial. They are read
-// one after the other, so that sums may be off by the calls in between.
+// Stats is a snapshot of a session's counters: what there is now (InFlight,
+// AbandonedInFlight, BuffersHeld, BuffersStocked, BuffersQuarantined), else all since
+// Dial or Spawn. They are read one after the other, so that sums may be off by the
+// calls in between.
 type Stats struct {
 	// Calls is the calls that were sent.
 	Calls uint64
@@ -23,7 +24,7 @@ type Stats struct {
 	// Bells is how often the server's doorbell was rung, Wakes how often ours.
 	Bells, Wakes uint64
 	// BuffersHeld is the buffers that this side has right now: granted for a large
-	// payload, or lent with a large reply.
+	// payload, or lent with a large reply. Quarantined ones are not among them.
 	BuffersHeld uint64
 	// BuffersStocked is the buffers that the server has granted ahead of need.
 	// BuffersQuarantined is those that were forgotten after their bytes had been
