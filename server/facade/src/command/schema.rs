@@ -24,7 +24,8 @@ enum Action {
     /// Say in words what differs, method by method, and whether it is safe.
     #[command(
         after_help = "Exit code 0 if all that clients of OLD call is still answered, 76 if a \
-        method needs a new version or is gone, others as for all commands."
+        method needs a new version or is gone, others as for all commands. What NEW serves \
+        beside its newest version (`service_beside`) is in no schema, and does not count."
     )]
     Diff(DiffArgs),
 }
