@@ -251,7 +251,12 @@ func TestNothingIsLeftAfterMixedCallsAndManyConnects(t *testing.T) {
 		eventually(t, "the server is back at its baseline", func() bool {
 			now := s.process(t, c)
 			now.Allocations = baseline.Allocations
-			return now == baseline
+			// It keeps segments of ended sessions for this process's next ones: at most 64
+			// pairs, each of two descriptors and two mappings.
+			kept := now.SharedMappings - baseline.SharedMappings
+			now.SharedMappings -= kept
+			now.Descriptors -= kept
+			return now == baseline && kept >= 0 && kept <= 128
 		})
 		eventually(t, "so are goroutines", func() bool {
 			return runtime.NumGoroutine() <= goroutines

@@ -146,21 +146,21 @@ fn server(item: &ItemTrait, owner: &Ident, methods: &[Method], json: bool) -> To
     let handlers = handlers.map(|(index, method)| method.handler(index, owner, json));
     quote! {
         #[doc = #doc]
-        #visibility struct #server<T>(::std::sync::Arc<T>);
+        #visibility struct #server<__Implementation>(::std::sync::Arc<__Implementation>);
 
-        impl<T: #ident> #server<T> {
+        impl<__Implementation: #ident> #server<__Implementation> {
             /// Serves this implementation.
-            pub fn new(implementation: T) -> Self {
+            pub fn new(implementation: __Implementation) -> Self {
                 Self(::std::sync::Arc::new(implementation))
             }
 
             /// Serves an implementation that others hold, too.
-            pub fn shared(implementation: ::std::sync::Arc<T>) -> Self {
+            pub fn shared(implementation: ::std::sync::Arc<__Implementation>) -> Self {
                 Self(implementation)
             }
         }
 
-        impl<T: #ident> ::outrigger::Service for #server<T>
+        impl<__Implementation: #ident> ::outrigger::Service for #server<__Implementation>
         where #(#bounds,)*
         {
             fn handlers(self) -> ::std::vec::Vec<::std::sync::Arc<dyn ::outrigger::Handler>> {
@@ -169,7 +169,7 @@ fn server(item: &ItemTrait, owner: &Ident, methods: &[Method], json: bool) -> To
             }
         }
 
-        impl<T> ::core::fmt::Debug for #server<T> {
+        impl<__Implementation> ::core::fmt::Debug for #server<__Implementation> {
             fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
                 f.write_str(::core::stringify!(#server))
             }

@@ -56,3 +56,30 @@ fn methods_with_fields_and_parameters_of_every_name_work_nf33() {
         assert_eq!(reply.load().expect(name), words, "{name}");
     }
 }
+
+/// A message may be called as a type parameter often is.
+#[outrigger::message]
+#[derive(Debug, PartialEq)]
+pub struct T {
+    pub number: u32,
+}
+
+#[outrigger::service]
+pub trait Alphabet {
+    fn letter(&self, request: &outrigger::Archived<T>) -> Result<T, Error>;
+}
+
+impl Alphabet for Book {
+    fn letter(&self, request: &outrigger::Archived<T>) -> Result<T, Error> {
+        <T as outrigger::Message>::load(request)
+    }
+}
+
+#[test]
+fn a_message_may_be_called_t() {
+    let service = AlphabetServer::new(Book);
+    let serving = Serving::start(Server::builder().service(service));
+    let client = AlphabetClient::new(serving.client());
+    let reply = client.letter(&T { number: 20 }).wait().unwrap();
+    assert_eq!(reply.load().unwrap(), T { number: 20 });
+}
