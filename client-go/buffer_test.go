@@ -429,6 +429,23 @@ func TestRepliesOutliveTheSession(t *testing.T) {
 	}
 }
 
+func TestABufferThatOutlivesTheSessionIsNotSent(t *testing.T) {
+	for _, size := range []int{8, large} {
+		_, _, c := pair(t, fakeserver.Options{})
+		if _, err := c.Call(testContext(t), "echo", nil); err != nil {
+			t.Fatal(err) // the method is bound, so nothing stops the call before its buffer
+		}
+		b := alloc(t, c, size)
+		_ = c.Close()
+		if _, err := c.CallBuffer(testContext(t), "echo", b); !errors.Is(err, ErrClosed) {
+			t.Errorf("%d bytes: %v", size, err)
+		}
+		if held := c.Stats().BuffersHeld; held != 0 || b.Bytes() != nil {
+			t.Errorf("%d bytes: %d buffers held, %d bytes left", size, held, b.Len())
+		}
+	}
+}
+
 func TestGuardFaultsOnUseAfterRelease(t *testing.T) {
 	server, _, _ := pair(t, fakeserver.Options{})
 	c := dialTest(t, server.Path, WithGuard())

@@ -67,7 +67,7 @@ func (c *Conn) sendGranted(r *record, header *abi.SlotHeader, ref *abi.BufferRef
 	ref.Encode(payload[abi.BufferTableSize:])
 	header.Flags |= abi.FlagBuffers
 	if err := c.publish(r, header, payload[:]); err != nil {
-		c.giveBack(r.correlation, ref)
+		c.surrender(ref)
 		c.release(r)
 		return err
 	}
@@ -91,7 +91,7 @@ func (c *Conn) fill(
 	defer func() {
 		if !returned { // the message ended the goroutine
 			e.unpin(&whole)
-			c.giveBack(r.correlation, &whole)
+			c.surrender(&whole)
 			c.release(r)
 		}
 	}()
@@ -108,7 +108,7 @@ func (c *Conn) fill(
 		unfit = failure(CodeInvalidArgument, fmt.Sprintf("request: it grew meanwhile: %v", full))
 	}
 	if unfit != nil {
-		c.giveBack(r.correlation, ref)
+		c.surrender(ref)
 		return unfit
 	}
 	ref.Length = uint64(written)
@@ -276,7 +276,8 @@ func refused(a *answer) error {
 
 // giveBack returns a granted or lent buffer.
 //
-// Preconditions: the caller owns a record or holds the token.
+// Preconditions: the caller holds the token, or owns the record that had the buffer
+// as its answer. A record that was taken later may be of a session that is gone.
 func (c *Conn) giveBack(correlation uint64, ref *abi.BufferRef) {
 	var payload [abi.BufferRefSize]byte
 	ref.Encode(payload[:])
@@ -285,7 +286,7 @@ func (c *Conn) giveBack(correlation uint64, ref *abi.BufferRef) {
 	_ = c.publishReturn(&header, payload[:]) // a failure has ended the session
 }
 
-// surrender is giveBack for somebody who owns no record: the session may have ended.
+// surrender is giveBack for everybody else: the session may have ended.
 func (c *Conn) surrender(ref *abi.BufferRef) {
 	c.token.Lock()
 	defer c.token.Unlock()
