@@ -94,7 +94,6 @@ func (c *Conn) lease(r *record, e *extent, ref *abi.BufferRef, n int) (Buffer, e
 		c.release(r)
 	}
 	if err != nil {
-		c.counters.held.Add(-1)
 		return Buffer{}, err
 	}
 	return bufferIn(m, n), nil

@@ -446,6 +446,31 @@ func TestABufferThatOutlivesTheSessionIsNotSent(t *testing.T) {
 	}
 }
 
+func TestWhatWasInStockIsGoneWithTheSession(t *testing.T) {
+	_, _, c := pair(t, fakeserver.Options{Stock: true})
+	if _, err := c.Call(testContext(t), "echo", pattern(large)); err != nil {
+		t.Fatal(err)
+	}
+	c.readGrants()
+	if stocked := c.Stats().BuffersStocked; stocked != 1 {
+		t.Fatalf("%d buffers in stock", stocked)
+	}
+	g := c.stock.classes[classOf(large)][0]
+	_ = c.Close()
+	if stocked := c.Stats().BuffersStocked; stocked != 0 {
+		t.Errorf("%d buffers in stock", stocked)
+	}
+	if !c.stock.put(g) { // a caller had taken it, and the end came then
+		t.Fatal("not stocked")
+	}
+	if _, err := c.Call(testContext(t), "echo", pattern(large)); !errors.Is(err, ErrClosed) {
+		t.Errorf("after Close: %v", err)
+	}
+	if held := c.Stats().BuffersHeld; held != 0 {
+		t.Errorf("%d buffers held", held)
+	}
+}
+
 func TestGuardFaultsOnUseAfterRelease(t *testing.T) {
 	server, _, _ := pair(t, fakeserver.Options{})
 	c := dialTest(t, server.Path, WithGuard())

@@ -70,14 +70,11 @@ func newCell(length int) *cell {
 // the cell is released.
 //
 // Preconditions: the buffer was granted or lent to this side, and nobody else has it.
-// Errors: a violation, if the server dropped the extent; the buffer is lost then.
+// Errors: those of lost.
 func (c *Conn) leasing(e *extent, ref *abi.BufferRef) (*cell, error) {
 	bytes, err := e.pin(ref)
 	if err != nil {
-		if ended := c.refusal(); ended != nil {
-			return nil, ended // and with it its extents
-		}
-		return nil, c.defect(err)
+		return nil, c.lost(err)
 	}
 	m := cells.Get().(*cell)
 	if m.lease == nil {
@@ -94,15 +91,24 @@ func (c *Conn) leasing(e *extent, ref *abi.BufferRef) (*cell, error) {
 	return m, nil
 }
 
+// lost is what becomes of a buffer whose extent cannot be pinned.
+//
+// Errors: why the session ended, and its extents with it; else a violation, as the
+// server dropped the extent.
+func (c *Conn) lost(err error) error {
+	c.counters.held.Add(-1)
+	if c.cause.Load() != nil {
+		return c.refusal()
+	}
+	return c.defect(err)
+}
+
 // keep takes the large value of an answer as a lease and gives the record back.
 //
 // Errors: those of leasing; the record is not the caller's any more.
 func (c *Conn) keep(r *record) (*cell, error) {
 	ref := r.answer.ref
 	m, err := c.leasing(r.answer.extent, &ref)
-	if err != nil {
-		c.counters.held.Add(-1)
-	}
 	c.release(r)
 	return m, err
 }

@@ -113,6 +113,8 @@ func (c *Conn) finish() {
 	for _, l := range c.quarantined {
 		l.take()
 	}
+	c.quarantined = nil
+	c.stock.forget()
 	c.extents.dropAll()
 	_ = shm.Unmap(c.serverSegment)
 	_ = shm.Unmap(c.clientSegment)

@@ -77,15 +77,14 @@ func (c *Conn) sendGranted(r *record, header *abi.SlotHeader, ref *abi.BufferRef
 
 // fill writes a value into the granted buffer.
 //
-// Errors: why it could not; the buffer is the server's again, the record still
-// the caller's.
+// Errors: why it could not; the buffer is not the caller's any more, the record is.
 func (c *Conn) fill(
 	r *record, e *extent, ref *abi.BufferRef, value []byte, message rkyv.Encodable,
 ) error {
 	whole := *ref
 	into, err := e.pin(&whole)
 	if err != nil {
-		return c.defect(err)
+		return c.lost(err)
 	}
 	returned := false
 	defer func() {

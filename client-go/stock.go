@@ -72,6 +72,13 @@ func (s *stock) put(g granted) bool {
 	return true
 }
 
+// forget empties the stock, whose memory is about to go.
+func (s *stock) forget() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.classes, s.count = [stockClasses][]granted{}, 0
+}
+
 // size counts the buffers.
 func (s *stock) size() int {
 	s.mu.Lock()
