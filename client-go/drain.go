@@ -63,17 +63,18 @@ func (c *Conn) takeReply(l *lane, h *abi.SlotHeader, mine *record) error {
 	if r == nil || r.lane != l {
 		return violation("reply to correlation %#x, which is not in flight", h.Correlation)
 	}
+	if !l.requests.Reached(h.Deadline) {
+		return violation("request position %d in a reply, which nothing was published before",
+			h.Deadline)
+	}
 	if err := r.answer.read(l.replies, h, &c.extents); err != nil {
 		return err
 	}
+	// From here on the answer is somebody's, who gives its buffer back.
 	if r.answer.extent != nil {
 		c.counters.held.Add(1)
 	} else {
 		c.copied += uint64(r.answer.to - r.answer.from)
-	}
-	if !l.requests.Reached(h.Deadline) {
-		return violation("request position %d in a reply, which nothing was published before",
-			h.Deadline)
 	}
 	l.replied = max(l.replied, h.Deadline)
 	if r == mine {

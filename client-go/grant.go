@@ -141,6 +141,7 @@ func (c *Conn) borrow(
 		err = refused(a)
 	case a.ref.Length < uint64(length):
 		err = c.defect(violation("grant of %d bytes (minimum %d)", a.ref.Length, length))
+		c.giveBack(r.correlation, &a.ref)
 	default:
 		return a.extent, a.ref, nil
 	}

@@ -35,6 +35,9 @@ func callBreaks(t *testing.T, tamper fakeserver.Tamper, size int, text string) {
 				!strings.Contains(string(frame.Body), text) {
 				t.Errorf("BYE with code %d, %q", frame.Header.Code, frame.Body)
 			}
+			if held := c.Stats().BuffersHeld; held != 0 {
+				t.Errorf("%d buffers held", held)
+			}
 			return
 		}
 	}
@@ -222,6 +225,10 @@ func TestPositionThatCannotBeEndsTheSession(t *testing.T) {
 			return payload
 		}}, 10, "request position")
 	}
+	callBreaks(t, fakeserver.Tamper{Reply: func(h *abi.SlotHeader, payload []byte) []byte {
+		h.Deadline = 1 << 20
+		return payload
+	}}, 5000, "request position")
 }
 
 func TestBadExtentsEndTheSession(t *testing.T) {
