@@ -212,6 +212,32 @@ func TestBadGrantsEndTheSession(t *testing.T) {
 	}
 }
 
+func TestAGrantInStockThatIsNoWholeBufferEndsTheSession(t *testing.T) {
+	for name, change := range map[string]func(*abi.BufferRef){
+		"no bytes":   func(r *abi.BufferRef) { r.Length = 0 },
+		"few bytes":  func(r *abi.BufferRef) { r.Length = 4097 }, // of the class of 8192
+		"its middle": func(r *abi.BufferRef) { r.Offset, r.Length = r.Offset+64, r.Length-64 },
+		"its end":    func(r *abi.BufferRef) { r.Offset, r.Length = r.Offset+r.Length, 0 },
+		"too many":   func(r *abi.BufferRef) { r.Length++ },
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, _, c := pair(t, fakeserver.Options{
+				Stock: true, Tamper: fakeserver.Tamper{Stock: change},
+			})
+			_, _ = c.Call(testContext(t), "echo", pattern(large)) // whose buffer is granted anew
+			for _, size := range []int{4096, large} {
+				b, err := c.Alloc(testContext(t), size)
+				if !errors.Is(err, ErrProtocol) {
+					t.Errorf("%d bytes: error %v, %d bytes", size, err, len(b.Bytes()))
+				}
+			}
+			if held := c.Stats().BuffersHeld; held != 0 {
+				t.Errorf("%d buffers held", held)
+			}
+		})
+	}
+}
+
 func TestCorruptLapEndsTheSession(t *testing.T) {
 	for _, wrong := range []uint32{2, 77, math.MaxUint32} {
 		callBreaks(t, fakeserver.Tamper{Lap: func(uint32) uint32 { return wrong }}, 10, "lap ")

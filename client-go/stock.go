@@ -114,11 +114,18 @@ func (c *Conn) readGrants() {
 // takeStock puts a grant that nobody asked for into the stock. One of a size that is
 // not stocked goes back.
 //
-// Preconditions: the caller holds the token.
+// Nobody has said how many bytes he needs, so the grant must be all of its buffer:
+// who takes it out goes by its class.
+//
+// Errors: a violation. Preconditions: the caller holds the token.
 func (c *Conn) takeStock(h *abi.SlotHeader) error {
 	var a answer
 	if err := a.readGrant(c.grants, h, &c.extents); err != nil {
 		return err
+	}
+	if a.ref.Length != a.extent.bufferLen {
+		return violation("grant of %d bytes in a buffer of %d, which nobody asked for",
+			a.ref.Length, a.extent.bufferLen)
 	}
 	if !c.stock.put(granted{a.extent, a.ref}) {
 		return c.returnGrant(&a.ref)

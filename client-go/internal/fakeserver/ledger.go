@@ -272,6 +272,9 @@ func (l *ledger) use(h *abi.SlotHeader, payload []byte) []byte {
 
 // stock publishes a grant that nobody asked for. The caller holds the session's lock.
 func (s *Session) stock(ref *abi.BufferRef) {
+	if tamper := s.server.options.Tamper.Stock; tamper != nil {
+		tamper(ref)
+	}
 	payload := make([]byte, abi.BufferRefSize)
 	ref.Encode(payload)
 	s.pushGrant(&abi.SlotHeader{Kind: abi.KindGrant}, payload)

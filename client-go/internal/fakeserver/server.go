@@ -60,6 +60,8 @@ type Tamper struct {
 	Reply func(*abi.SlotHeader, []byte) []byte
 	Grant func(*abi.SlotHeader, []byte) []byte
 	Lap   func(uint32) uint32
+	// Stock changes a grant that nobody asked for.
+	Stock func(*abi.BufferRef)
 	// Extent changes the announcement, its token and whether the fd is sent.
 	Extent func(*abi.ControlHeader, *abi.ExtentBody) (sendFd bool)
 	// RefuseGrants answers each ALLOC with REFUSED and this code.
