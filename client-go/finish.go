@@ -156,12 +156,25 @@ func (c *Conn) sweep(end error) {
 	}
 }
 
-// leave unblocks those who wait for a credit, a grant or a binding.
+// leave unblocks those who wait for a credit, a grant or a binding. Only the control
+// goroutine calls it.
 func (c *Conn) leave() {
+	if c.isLeaving() {
+		return
+	}
+	close(c.leaving)
+	for i := range c.records {
+		c.records[i].rouse() // who waits for a grant
+	}
+}
+
+// isLeaving reports whether leave was called.
+func (c *Conn) isLeaving() bool {
 	select {
 	case <-c.leaving:
+		return true
 	default:
-		close(c.leaving)
+		return false
 	}
 }
 

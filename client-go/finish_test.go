@@ -190,9 +190,15 @@ func TestGoawayEndsTheWaitForAGrantAndTheGrantGoesBack(t *testing.T) {
 		result <- err
 	}()
 	receive(t, alloc)
+	// By now the caller looks for forgotten buffers every half second at most.
+	time.Sleep(grantPatience * (1 + 2 + 4 + 8 + 16 + 1))
 	session.Send(abi.ControlGoaway, abi.CodeOk, 0, nil)
+	began := time.Now()
 	if err := receive(t, result); !errors.Is(err, ErrShuttingDown) {
 		t.Error(err)
+	}
+	if waited := time.Since(began); waited > grantPatience*16 {
+		t.Errorf("it waited for another %v", waited)
 	}
 	if stats := c.Stats(); stats.AbandonedInFlight != 1 {
 		t.Errorf("%+v", stats)

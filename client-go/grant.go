@@ -153,17 +153,16 @@ func (c *Conn) borrow(
 // run out because some were forgotten; the collector finds those.
 func (c *Conn) waitForGrant(ctx context.Context, r *record) verdict {
 	for patience := grantPatience; ; patience = min(2*patience, grantPatienceMax) {
-		v := c.wait(r, c.grants, ctx.Done(), r.alarm(patience))
-		if v != stopped {
+		alarmed := r.alarm(patience)
+		v := stopped
+		if !c.isLeaving() {
+			v = c.wait(r, c.grants, ctx.Done(), alarmed)
+		}
+		if v != stopped || c.isLeaving() {
 			r.timer.Stop()
 			return v
 		}
-		select {
-		case <-c.leaving:
-			return stopped
-		default:
-			runtime.GC()
-		}
+		runtime.GC()
 	}
 }
 

@@ -48,7 +48,8 @@ type record struct {
 	place int
 	// signal wakes the owner: one value for each parked record that is settled.
 	signal chan struct{}
-	// alarmed gets a value when the timer fires; both are made when they are needed.
+	// alarmed gets a value when the timer fires, which is made when it is needed, and
+	// when callers have to leave; see Conn.leave.
 	alarmed chan struct{}
 	timer   *time.Timer
 	answer  answer
@@ -87,23 +88,28 @@ func (r *record) begin(index uint64, indexBits uint8) {
 
 // alarm returns a channel that gets a value after a time, unless the owner stops the
 // timer before. It is the owner's until the next call of alarm.
+//
+// Who waits for it looks at Conn.leaving afterwards, and before: a value of then is
+// gone.
 func (r *record) alarm(after time.Duration) <-chan struct{} {
-	if r.timer == nil {
-		r.alarmed = make(chan struct{}, 1)
-		r.timer = time.AfterFunc(after, func() {
-			select {
-			case r.alarmed <- struct{}{}:
-			default: // one of before, that nobody waited for
-			}
-		})
-		return r.alarmed
-	}
 	select {
 	case <-r.alarmed:
 	default:
 	}
-	r.timer.Reset(after)
+	if r.timer == nil {
+		r.timer = time.AfterFunc(after, r.rouse)
+	} else {
+		r.timer.Reset(after)
+	}
 	return r.alarmed
+}
+
+// rouse gives the alarm, to nobody if nobody waits for it. Anybody may.
+func (r *record) rouse() {
+	select {
+	case r.alarmed <- struct{}{}:
+	default: // one of before, that nobody waited for
+	}
 }
 
 // await opens the record for one answer.

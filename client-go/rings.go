@@ -191,6 +191,7 @@ func (c *Conn) makeRings(lay *layout, credits int) {
 		for place := range l.records {
 			r := &l.records[place]
 			r.lane, r.place, r.signal = l, place, make(chan struct{}, 1)
+			r.alarmed = make(chan struct{}, 1)
 		}
 		l.fill()
 		c.lanes = append(c.lanes, l)
