@@ -82,13 +82,14 @@ func (c *Conn) beltLook() {
 }
 
 // overlooked reports whether a reply lay unread since the last look, and rings
-// the server if a request did.
+// the server if a request did. It publishes what is late.
 func (c *Conn) overlooked(tails []uint64) bool {
 	c.token.Lock()
 	defer c.token.Unlock()
 	if c.sealed {
 		return false
 	}
+	c.publishLate()
 	if c.lagging(c.beltState.tails) {
 		c.ringServer()
 	}

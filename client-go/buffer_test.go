@@ -471,6 +471,53 @@ func TestWhatWasInStockIsGoneWithTheSession(t *testing.T) {
 	}
 }
 
+func TestMoreReturnsThanTheRingHoldsWaitForAServerThatIsKept(t *testing.T) {
+	_, session, c := pair(t, fakeserver.Options{Credits: 1, Manual: true}, WithWait(WaitBlock))
+	var kept sync.Mutex // whoever has it keeps the server from its processor
+	ended, end := context.WithCancel(context.Background())
+	stopped := make(chan struct{})
+	go func() {
+		defer close(stopped)
+		for ended.Err() == nil {
+			kept.Lock()
+			session.Work()
+			kept.Unlock()
+			runtime.Gosched()
+		}
+	}()
+	defer func() { end(); <-stopped }()
+	for round := range 3 {
+		var all []Buffer
+		for range 100 {
+			all = append(all, alloc(t, c, large))
+		}
+		kept.Lock()
+		for _, b := range all {
+			b.Release()
+		}
+		if late := c.returns.lateCount.Load(); late < 50 {
+			t.Errorf("%d returns are late: the ring holds the rest", late)
+		}
+		result := make(chan error, 1)
+		go func() {
+			_, err := c.Call(testContext(t), "echo", pattern(large)) // needs a buffer, too
+			result <- err
+		}()
+		if round == 1 {
+			eventually(t, "it sleeps", func() bool { return c.watchers.Load() > 0 })
+		}
+		kept.Unlock()
+		if err := receive(t, result); err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, "none is late", func() bool {
+			_, err := c.Call(testContext(t), "echo", pattern(large))
+			return err == nil && c.returns.lateCount.Load() == 0
+		})
+		allBack(t, session, c)
+	}
+}
+
 func TestGuardFaultsOnUseAfterRelease(t *testing.T) {
 	server, _, _ := pair(t, fakeserver.Options{})
 	c := dialTest(t, server.Path, WithGuard())

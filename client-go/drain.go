@@ -166,6 +166,7 @@ func (c *Conn) armAll() {
 	for quiet := false; !quiet; {
 		c.token.Lock()
 		c.drain(nil)
+		c.publishLate()
 		quiet = c.arm()
 		c.token.Unlock()
 	}

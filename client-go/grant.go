@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"runtime"
-	"sync"
 	"time"
 
 	"github.com/outrigger-ipc/outrigger/client-go/internal/abi"
@@ -18,10 +17,6 @@ import (
 //
 //	return ring   client ─▶ server   ALLOC, RETURN     written under returns.mu
 //	grant ring    server ─▶ client   GRANT, REFUSED    read under the token
-type returns struct {
-	mu   sync.Mutex
-	ring *ring.Producer
-}
 
 // grantPatience is how long a caller waits for a grant until it has the garbage
 // collector look for forgotten buffers; then twice as long, and so on.
@@ -271,42 +266,4 @@ func refused(a *answer) error {
 	}
 	return failure(Code(a.code),
 		fmt.Sprintf("%d bytes needed, %d available", refusal.Needed, refusal.Available))
-}
-
-// giveBack returns a granted or lent buffer.
-//
-// Preconditions: the caller holds the token, or owns the record that had the buffer
-// as its answer. A record that was taken later may be of a session that is gone.
-func (c *Conn) giveBack(correlation uint64, ref *abi.BufferRef) {
-	var payload [abi.BufferRefSize]byte
-	ref.Encode(payload[:])
-	header := abi.SlotHeader{Kind: abi.KindReturn, Correlation: correlation}
-	c.counters.held.Add(-1)
-	_ = c.publishReturn(&header, payload[:]) // a failure has ended the session
-}
-
-// surrender is giveBack for everybody else: the session may have ended.
-func (c *Conn) surrender(ref *abi.BufferRef) {
-	c.token.Lock()
-	defer c.token.Unlock()
-	if c.sealed {
-		c.counters.held.Add(-1)
-		return
-	}
-	c.giveBack(0, ref)
-}
-
-// publishReturn publishes one message in the return ring.
-func (c *Conn) publishReturn(header *abi.SlotHeader, payload []byte) error {
-	c.returns.mu.Lock()
-	err := c.returns.ring.Stage(header, payload)
-	ringBell := c.returns.ring.Publish()
-	c.returns.mu.Unlock()
-	if err != nil {
-		return c.defect(err)
-	}
-	if ringBell {
-		c.ringServer()
-	}
-	return nil
 }
