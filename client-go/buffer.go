@@ -182,10 +182,12 @@ func (b Buffer) Inspect() BufferInfo {
 	if l == nil {
 		return BufferInfo{Len: b.length, Cap: b.length}
 	}
-	return BufferInfo{
+	info := BufferInfo{
 		Len: b.length, Cap: len(l.bytes), Lent: l.extent.side == abi.SideServer,
 		Extent: l.ref.Extent, Index: l.ref.Index, Generation: l.ref.Generation,
 	}
+	runtime.KeepAlive(b.cell)
+	return info
 }
 
 // Release gives the buffer back. It may be called again, and on copies: the first

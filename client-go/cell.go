@@ -133,7 +133,9 @@ func (m *cell) bytes(length int) []byte {
 	if l := m.leased(); l != nil && !l.exposed.Load() {
 		l.exposed.Store(true)
 	}
-	return m.view(length)
+	b := m.view(length)
+	runtime.KeepAlive(m) // so that forgotten comes later, and sees that they are exposed
+	return b
 }
 
 // view is bytes for whoever keeps no slice of them.
