@@ -290,6 +290,28 @@ func TestGrantsInStockNeedNoRoundTrip(t *testing.T) {
 	allBack(t, session, c)
 }
 
+func TestARecallBeforeAReplyIsReadWithIt(t *testing.T) {
+	c := dialTest(t, child(t), WithWait(WaitSpin))
+	for range 100 {
+		// The buffer is granted anew, into the stock.
+		if _, err := c.Call(testContext(t), "echo", pattern(large)); err != nil {
+			t.Fatal(err)
+		}
+		c.readGrants()
+		if stocked := c.Stats().BuffersStocked; stocked != 1 {
+			t.Fatalf("%d buffers in stock", stocked)
+		}
+		if _, err := c.Call(testContext(t), "recall", nil); err != nil {
+			t.Fatal(err)
+		}
+		c.token.Lock() // whoever reads has read everything
+		c.token.Unlock()
+		if stocked := c.Stats().BuffersStocked; stocked != 0 {
+			t.Fatalf("%d buffers are still in stock", stocked)
+		}
+	}
+}
+
 func TestRequestsOf64KiBInSteadyStateNeedNoRoundTripAndNoAllocation(t *testing.T) {
 	if raceEnabled {
 		t.Log("not run: allocations, which the race detector makes")

@@ -9,8 +9,9 @@ import (
 
 // drain reads all rings until they are empty. mine is the record of the caller
 // if it reads while it waits for an answer of its own, else nil; then reading
-// ends with that answer. What lies behind it is read by those who watch, or by
-// the next who spins.
+// of replies ends with that answer. What lies behind it is read by those who watch,
+// or by the next who spins. The grant ring is always read: for what the server
+// grants unasked, or recalls, nobody waits.
 func (c *Conn) drain(mine *record) {
 	if c.sealed {
 		return
@@ -21,7 +22,7 @@ func (c *Conn) drain(mine *record) {
 			return
 		}
 		if mine != nil && mine.settled() {
-			return
+			break
 		}
 	}
 	if err := c.drainGrants(mine); err != nil {

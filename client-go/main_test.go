@@ -56,6 +56,10 @@ func handlers() map[string]fakeserver.Handler {
 		"fail": func(c *fakeserver.Call) {
 			c.Fail(abi.CodeHandlerError, abi.CodeHandlerError.Message(string(c.Payload)))
 		},
+		"recall": func(c *fakeserver.Call) {
+			c.Session().Recall()
+			c.Reply(nil)
+		},
 		"panic": func(c *fakeserver.Call) {
 			c.Fail(
 				abi.CodePanic, abi.CodePanic.Message("kaboom"),
