@@ -29,8 +29,10 @@ import (
 //   - armAll returns only after a round in which all rings were found empty
 //     after being armed; it never leaves early.
 //
-// All of these words are sequentially consistent atomics. A spinner that is
-// descheduled delays the others by as long; belt.go bounds that.
+// All of these words are sequentially consistent atomics, but for the mark of a
+// spinner that read its own answer: stopReading clears it by a plain store, and
+// gives the token away, which is a locked operation, before it looks at watchers.
+// A spinner that is descheduled delays the others by as long; belt.go bounds that.
 
 // spinner is the serial number of the session whose caller spins, 0 for none:
 // at most one goroutine of the process spins, the others would only take its

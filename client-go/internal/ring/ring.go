@@ -15,8 +15,9 @@
 // The lap tag of position p is p/capacity+1. The producer writes a slot, then
 // stores its lap; the consumer loads the lap and reads the slot only if it is
 // the one awaited. Go's atomics are sequentially consistent, which is more than
-// the release and acquire that this asks for, and spares the fence between
-// "publish" and "look whether somebody sleeps".
+// the release and acquire that this asks for; where the consumer arms it spares the
+// fence between that and its second look. The producer's counterpart, "publish" and
+// "look whether somebody sleeps", is storeThenLoad, see order_asm.go.
 //
 // A ring works over any []byte, so tests run it on the heap under -race.
 // Producer and Consumer are thread-compatible: one caller at a time, except for
