@@ -25,6 +25,9 @@ func (c *Conn) drain(mine *record) {
 			break
 		}
 	}
+	if !c.grants.Ready(c.grants.Position()) {
+		return
+	}
 	if err := c.drainGrants(mine); err != nil {
 		c.seal(err)
 	}
