@@ -129,7 +129,9 @@ impl Method {
         };
         quote! {
             ::std::sync::Arc::new(
-                ::outrigger::__private::typed::#make::<__Implementation, #request, #reply, #error, _>(
+                ::outrigger::__private::typed::#make::<
+                    __Implementation, #request, #reply, #error, _,
+                >(
                     &#client::SCHEMA.methods[#index],
                     ::std::sync::Arc::clone(&shared),
                     |service, context, request| {
