@@ -170,7 +170,7 @@ func TestFB_07_NoBytesAndNoValueAreToldApart(t *testing.T) {
 	allBack(t, session, c)
 }
 
-func TestFB_08_JSON(t *testing.T) {
+func TestFB_08_JSONGoesInAndOutAndItsFailuresAreNamed(t *testing.T) {
 	_, session, c := pair(t, fakeserver.Options{})
 	_, err := c.FromJSON(testContext(t), make(chan int))
 	if err == nil || !strings.HasPrefix(err.Error(), "outrigger: json marshal: ") {
@@ -237,7 +237,7 @@ func TestBuffersOfAnotherSessionAreRefusedAndStayTheirOwners(t *testing.T) {
 }
 
 func TestAllocRefusesWhatCannotBe(t *testing.T) {
-	_, session, c := pair(t, fakeserver.Options{PayloadMax: 1 << 20})
+	_, _, c := pair(t, fakeserver.Options{PayloadMax: 1 << 20})
 	if _, err := c.Alloc(testContext(t), -1); !errors.Is(err, ErrInvalidArgument) {
 		t.Error(err)
 	}
@@ -254,7 +254,6 @@ func TestAllocRefusesWhatCannotBe(t *testing.T) {
 	if _, err := c.Alloc(testContext(t), large); !errors.Is(err, ErrClosed) {
 		t.Error(err)
 	}
-	_ = session
 }
 
 func TestGrantsInStockNeedNoRoundTrip(t *testing.T) {

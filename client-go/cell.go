@@ -171,6 +171,8 @@ func (m *cell) recycle() {
 }
 
 // take ends the lease without giving the buffer back: it is the caller's to name.
+//
+// Preconditions: the lease is in use, and nobody else ends it.
 func (l *lease) take() (c *Conn, e *extent, ref abi.BufferRef) {
 	c, e, ref = l.conn, l.extent, l.ref
 	l.conn, l.extent, l.bytes = nil, nil, nil

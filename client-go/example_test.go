@@ -39,6 +39,30 @@ func ExampleConn_Call() {
 	fmt.Printf("%s\n", reply)
 }
 
+// A large value is written where the server reads it, and the reply is read where the
+// server wrote it.
+func ExampleConn_CallBuffer() {
+	ctx := context.Background()
+	conn, err := outrigger.Dial(ctx, "unix:///run/app/bridge.sock", outrigger.WithLeakCheck())
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer conn.Close()
+	request, err := conn.Alloc(ctx, 1<<20)
+	if err != nil {
+		log.Fatal(err) // ErrBufferTooSmall, ErrResourceExhausted, …
+	}
+	for i := range request.Bytes() {
+		request.Bytes()[i] = byte(i)
+	}
+	reply, err := conn.CallBuffer(ctx, "app.render", request) // request is empty now
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer reply.Release()
+	fmt.Println(len(reply.Bytes()), conn.Stats().BuffersHeld)
+}
+
 // A loop of calls that allocates nothing: the slice is used again and again.
 func ExampleConn_CallInto() {
 	conn, err := outrigger.Dial(context.Background(), "unix:///run/app/bridge.sock")

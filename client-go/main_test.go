@@ -31,6 +31,10 @@ func TestMain(m *testing.M) {
 		serveInChild(path)
 		return
 	}
+	if path := os.Getenv(stormEnv); path != "" {
+		stormInChild(path)
+		return
+	}
 	os.Exit(m.Run())
 }
 

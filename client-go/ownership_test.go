@@ -1,0 +1,208 @@
+//go:build linux && (amd64 || arm64)
+
+package outrigger
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// What becomes of buffers, seen from the server's books: outrigger.sessions tells them.
+
+// stormEnv makes the test binary a client of the sidecar at that path, which calls
+// until it is killed.
+const stormEnv = "OUTRIGGER_TEST_STORM"
+
+// sessionBooks is what is asked of one session in outrigger.sessions.
+type sessionBooks struct {
+	Session                     uint64
+	Granted, Held, Filled, Lent struct{ Buffers, Bytes uint64 }
+	InStock                     uint64 `json:"in_stock"`
+	Extents                     uint64
+}
+
+// books asks the server what the sessions of all its clients have. The session that
+// asks has a buffer for the answer.
+func books(t *testing.T, c *Conn) (all []sessionBooks) {
+	t.Helper()
+	if err := c.CallJSON(context.Background(), "outrigger.sessions", nil, &all); err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+// storm makes calls of all sizes, in place and copied, from some goroutines.
+func storm(c *Conn, goroutines, calls int) error {
+	ends := make(chan error, goroutines)
+	for range goroutines {
+		go func() { ends <- stormOne(c, calls) }()
+	}
+	for range goroutines {
+		if err := <-ends; err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func stormOne(c *Conn, calls int) error {
+	ctx := context.Background()
+	source := pattern(1 << 18)
+	for range calls {
+		size := rand.IntN(1 << rand.IntN(19))
+		if rand.IntN(2) == 0 {
+			reply, err := c.Call(ctx, "outrigger.echo", source[:size])
+			if err != nil || !bytes.Equal(reply, source[:size]) {
+				return fmt.Errorf("%d bytes copied: %d, %w", size, len(reply), err)
+			}
+			continue
+		}
+		request, err := c.FromBytes(ctx, source[:size])
+		if err != nil {
+			return err
+		}
+		reply, err := c.CallBuffer(ctx, "outrigger.echo", request)
+		if err != nil || !bytes.Equal(reply.Bytes(), source[:size]) {
+			return fmt.Errorf("%d bytes in place: %d, %w", size, reply.Len(), err)
+		}
+		reply.Release()
+	}
+	return nil
+}
+
+// stormInChild is the life of a client that is killed.
+func stormInChild(path string) {
+	c, err := Dial(context.Background(), "unix://"+path)
+	if err == nil {
+		fmt.Println("calling")
+		err = storm(c, 4, 1<<30)
+	}
+	fmt.Fprintln(os.Stderr, err)
+	os.Exit(1)
+}
+
+func TestFB_01_AndFB_05_TheServersBooksAreAtTheirBaselineInTheEnd(t *testing.T) {
+	withSidecar(t, func(t *testing.T, s *sidecar) {
+		c, observer := s.dial(t), s.dial(t)
+		if err := storm(c, 8, 1250); err != nil {
+			t.Fatal(err)
+		}
+		const forgotten = 1000
+		for range forgotten {
+			_ = alloc(t, c, large)
+		}
+		eventually(t, "the forgotten buffers are reclaimed", func() bool {
+			runtime.GC()
+			return c.Stats().BuffersReclaimed == forgotten
+		})
+		eventually(t, "nobody has a buffer, and nothing is kept for one", func() bool {
+			idle := sessionBooks{Session: c.epoch}
+			return slices.Contains(books(t, observer), idle) && c.Stats().BuffersHeld == 0
+		})
+		stats := c.Stats()
+		fmt.Printf("10 000 mixed calls, %d forgotten buffers: %d asked for, %d bytes copied in, %d out\n",
+			forgotten, stats.Allocs, stats.CopiedIn, stats.CopiedOut)
+	})
+}
+
+func TestFB_01_AHundredKilledClientsLeaveNothing(t *testing.T) {
+	withSidecar(t, func(t *testing.T, s *sidecar) {
+		c := s.dial(t)
+		const rounds, settled = 100, 20
+		var before, after map[string]int
+		for round := range rounds {
+			killOne(t, s.path)
+			if round+1 == settled || round+1 == rounds {
+				eventually(t, "only this session is left", func() bool {
+					return len(books(t, c)) == 1
+				})
+				before, after = after, residentOf(t, s.cmd.Process.Pid)
+			}
+		}
+		fmt.Printf("the server's memory after %d killed clients: %v KiB, after %d: %v KiB\n",
+			settled, before, rounds, after)
+		for kind, kib := range after {
+			if growth := kib - before[kind]; growth > 16<<10 {
+				t.Errorf("%s grew by %d KiB", kind, growth)
+			}
+		}
+	})
+}
+
+// killOne starts a client and kills it in the middle of its calls.
+func killOne(t *testing.T, path string) {
+	t.Helper()
+	client := exec.Command(os.Args[0])
+	client.Env = append(os.Environ(), stormEnv+"="+path)
+	out, err := client.StdoutPipe()
+	if err == nil {
+		err = client.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	line, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil || line != "calling\n" {
+		t.Errorf("the client says %q, %v", line, err)
+	}
+	time.Sleep(time.Duration(rand.IntN(50)) * time.Millisecond)
+	_ = client.Process.Kill()
+	_ = client.Wait() // killed
+}
+
+// residentOf returns a process's resident memory in KiB: its own, and what it shares.
+func residentOf(t *testing.T, pid int) map[string]int {
+	t.Helper()
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	memory := map[string]int{}
+	for line := range strings.Lines(string(status)) {
+		for _, kind := range []string{"RssAnon", "RssShmem"} {
+			if rest, ok := strings.CutPrefix(line, kind+":"); ok {
+				memory[kind] = atoi([]byte(strings.Trim(rest, " \tkB\n")))
+			}
+		}
+	}
+	return memory
+}
+
+func TestSM_10_ManyCallersShareTwoLanesAndAFewBuffersAndNobodyWaitsForEver(t *testing.T) {
+	withSidecar(t, func(t *testing.T, s *sidecar) {
+		c := s.dial(t, WithLanes(2))
+		var callers sync.WaitGroup
+		for range 64 {
+			callers.Go(func() {
+				for range 20 {
+					ctx, cancel := context.WithTimeout(context.Background(), patience)
+					request, err := c.FromBytes(ctx, pattern(1<<20))
+					var reply Buffer
+					if err == nil {
+						reply, err = c.CallBuffer(ctx, "outrigger.echo", request)
+					}
+					if err != nil || reply.Len() != 1<<20 {
+						t.Errorf("%d bytes, %v", reply.Len(), err)
+					}
+					reply.Release()
+					cancel()
+				}
+			})
+		}
+		callers.Wait()
+		if held := c.Stats().BuffersHeld; held != 0 {
+			t.Errorf("%d buffers held", held)
+		}
+	})
+}
