@@ -111,7 +111,7 @@ func TestFB_01_AndFB_05_TheServersBooksAreAtTheirBaselineInTheEnd(t *testing.T) 
 			return slices.Contains(books(t, observer), idle) && c.Stats().BuffersHeld == 0
 		})
 		stats := c.Stats()
-		fmt.Printf("10 000 mixed calls, %d forgotten buffers: %d asked for, %d bytes copied in, %d out\n",
+		fmt.Printf("10 000 mixed calls, %d forgotten buffers: %d asked for, %d bytes in, %d out\n",
 			forgotten, stats.Allocs, stats.CopiedIn, stats.CopiedOut)
 	})
 }
