@@ -17,6 +17,7 @@ step() {
     else
         printf 'FAILED  %4d s\n' "$((SECONDS - begin))"
         steps_failed+=("$text")
+        grep -nE -A4 'panicked at|^--- FAIL|DATA RACE' "$log" | head -n 60
         tail -n 150 "$log"
     fi
     rm -f "$log"

@@ -76,7 +76,7 @@ fn every_codec_says_the_same_and_what_was_sent_by_hand_does_not_matter() {
         assert_eq!(json, format!("\"{version}\""), "{value:?}");
     }
     let listed = client.methods().expect("names");
-    assert_eq!(listed.len(), 104);
+    assert_eq!(listed.len(), 105);
     let json = text(&client, "outrigger.methods", Codec::JSON, None);
     assert_eq!(text(&client, "outrigger.methods", Codec::RAW, None), json);
     let reply = typed.methods().wait().expect("names");

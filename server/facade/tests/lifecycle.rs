@@ -44,7 +44,7 @@ fn mixed_calls(client: &Client) {
             1 => assert_eq!(code(client, "nope", b""), Code::NOT_FOUND),
             2 => assert_eq!(code(client, "test.panic", b"kaboom"), Code::PANIC),
             3 => {
-                let call = client.call("test.sleep", &b"20"[..]);
+                let call = client.call("test.until_cancelled", &[][..]);
                 let error = call
                     .timeout(Duration::from_millis(1))
                     .wait()
