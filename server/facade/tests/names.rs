@@ -61,11 +61,14 @@ fn methods_with_fields_and_parameters_of_every_name_work_nf33() {
 #[outrigger::message]
 #[derive(Debug, PartialEq)]
 pub struct T {
+    /// Its place in the alphabet.
     pub number: u32,
 }
 
+/// A service with that message.
 #[outrigger::service]
 pub trait Alphabet {
+    /// Returns the letter.
     fn letter(&self, request: &outrigger::Archived<T>) -> Result<T, Error>;
 }
 
