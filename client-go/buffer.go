@@ -275,38 +275,8 @@ func (c *Conn) sendBuffer(
 
 // collectBuffer takes the reply out of a settled record and gives the record back.
 func (c *Conn) collectBuffer(r *record, reading bool) (Buffer, error) {
-	a := &r.answer
-	if a.isPlain() {
-		m := r.takeSpare()
-		copy(m.view(a.to), a.body[:a.to])
-		b := bufferIn(m, a.to)
-		c.finishCall(r, reading)
-		return b, nil
-	}
-	if reading {
-		c.stopReading()
-	}
-	switch {
-	case a.ended != nil:
-		err := a.ended
-		c.release(r)
-		return Buffer{}, err
-	case Code(a.code) != CodeOK:
-		err := c.collectError(a)
-		c.retire(r)
-		return Buffer{}, err
-	case a.flags&abi.FlagNoValue != 0:
-		c.release(r)
-		return Buffer{}, nil
-	case a.extent == nil:
-		m, length := newCell(a.length()), a.length()
-		_ = a.copyValue(m.view(length)) // out of the answer, which cannot fail
-		c.release(r)
-		return bufferIn(m, length), nil
-	}
-	length := a.length()
-	m, err := c.keep(r)
-	if err != nil {
+	m, length, err := c.collectValue(r, reading)
+	if m == nil {
 		return Buffer{}, err
 	}
 	return bufferIn(m, length), nil

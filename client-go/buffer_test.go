@@ -381,6 +381,38 @@ func TestUS_05_LargeTypedRepliesAreReadWhereTheServerWroteThem(t *testing.T) {
 	allBack(t, session, c)
 }
 
+func TestRepliesBehindATraceContextAreTakenOnEveryWay(t *testing.T) {
+	traced := func(h *abi.SlotHeader, payload []byte) []byte {
+		if h.Flags != 0 {
+			return payload
+		}
+		h.Flags = abi.FlagTrace
+		return append(make([]byte, abi.TraceContextSize), payload...)
+	}
+	_, session, c := pair(t, fakeserver.Options{Tamper: fakeserver.Tamper{Reply: traced}})
+	for range 3 {
+		archive, err := c.Invoke(testContext(t), &Method{Name: "echo"}, text("typed"))
+		if err != nil || string(archive.Bytes()) != "typed" {
+			t.Errorf("Invoke: %q, %v", archive.Bytes(), err)
+		}
+		archive.Release()
+		reply, err := c.Call(testContext(t), "echo", []byte("copied"))
+		if err != nil || string(reply) != "copied" {
+			t.Errorf("Call: %q, %v", reply, err)
+		}
+		request, err := c.FromBytes(testContext(t), []byte("in place"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		placed, err := c.CallBuffer(testContext(t), "echo", request)
+		if err != nil || string(placed.Bytes()) != "in place" {
+			t.Errorf("CallBuffer: %q, %v", placed.Bytes(), err)
+		}
+		placed.Release()
+	}
+	allBack(t, session, c)
+}
+
 // text is a request that is its bytes.
 type text string
 

@@ -103,6 +103,42 @@ func (c *Conn) lost(err error) error {
 	return c.defect(err)
 }
 
+// collectValue takes the value out of a settled record, a small one by copy and a large
+// one as it is, and gives the record back. The cell is nil if there is no value.
+//
+// Errors: what the server answered; why the session ended.
+func (c *Conn) collectValue(r *record, reading bool) (m *cell, length int, err error) {
+	a := &r.answer
+	if a.isPlain() {
+		m, length = r.takeSpare(), a.to
+		copy(m.view(length), a.body[:length])
+		c.finishCall(r, reading)
+		return m, length, nil
+	}
+	if reading {
+		c.stopReading()
+	}
+	switch {
+	case a.ended != nil:
+		err = a.ended
+		c.release(r)
+	case Code(a.code) != CodeOK:
+		err = c.collectError(a)
+		c.retire(r)
+	case a.flags&abi.FlagNoValue != 0:
+		c.release(r)
+	case a.extent == nil: // behind prefixes
+		length = a.length()
+		m = newCell(length)
+		_ = a.copyValue(m.view(length)) // out of the answer, which cannot fail
+		c.release(r)
+	default:
+		length = a.length()
+		m, err = c.keep(r)
+	}
+	return m, length, err
+}
+
 // keep takes the large value of an answer as a lease and gives the record back.
 //
 // Errors: those of leasing; the record is not the caller's any more.

@@ -102,36 +102,16 @@ func (c *Conn) invokeTyped(
 	return c.collectArchive(r, reading)
 }
 
-// collectArchive takes the reply out of a settled record, a small one by copy and a
-// large one as it is, and gives the record back.
+// collectArchive takes the reply out of a settled record and gives the record back.
 func (c *Conn) collectArchive(r *record, reading bool) (Archive, error) {
-	a := &r.answer
-	if a.isPlain() && a.to > 0 {
-		archive := archiveIn(r.takeSpare(), a.to)
-		copy(archive.Bytes(), a.body[:a.to])
-		c.finishCall(r, reading)
-		return archive, nil
-	}
-	if reading {
-		c.stopReading()
-	}
-	if err := a.ended; err != nil {
-		c.release(r)
+	m, length, err := c.collectValue(r, reading)
+	if m == nil {
 		return Archive{}, err
 	}
-	if Code(a.code) != CodeOK {
-		err := c.collectError(a)
-		c.retire(r)
-		return Archive{}, err
-	}
-	length := a.length()
+	archive := archiveIn(m, length)
 	if length == 0 {
-		c.retire(r)
+		archive.Release() // who gets no bytes has nothing to release
 		return Archive{}, nil
 	}
-	m, err := c.keep(r)
-	if err != nil {
-		return Archive{}, err
-	}
-	return archiveIn(m, length), nil
+	return archive, nil
 }
