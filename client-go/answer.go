@@ -121,8 +121,9 @@ func (a *answer) takeBuffer(extents *extentTable) error {
 	}
 	var table abi.BufferTable
 	table.Decode(a.body[at:])
-	if table.Count != abi.LimitBuffersMax {
-		return violation("%d buffers (allowed: %d)", table.Count, abi.LimitBuffersMax)
+	if table.Count != 1 || table.Attachments != 0 {
+		return violation("%d buffers, %d attachments (allowed: 1 and 0)",
+			table.Count, table.Attachments)
 	}
 	allowed := 0
 	if a.flags&abi.FlagDetail != 0 {

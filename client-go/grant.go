@@ -169,7 +169,7 @@ func (c *Conn) askBuffer(r *record, length int) error {
 	}
 	c.counters.allocs.Add(1)
 	var payload [abi.AllocRequestSize]byte
-	request := abi.AllocRequest{Length: uint64(length)}
+	request := abi.AllocRequest{Lengths: [8]uint32{uint32(length)}}
 	request.Encode(payload[:])
 	header := abi.SlotHeader{Kind: abi.KindAlloc, Correlation: r.correlation}
 	return c.publishReturn(&header, payload[:])

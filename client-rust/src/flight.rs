@@ -370,10 +370,7 @@ impl<'a> Flight<'a> {
             let value = self.request.value.unwrap_or_default();
             return self.session.publish(seat.record, &header, &[value]);
         };
-        let table = BufferTable {
-            count: 1,
-            reserved: [0; 3],
-        };
+        let table = BufferTable::new(1, 0);
         let parts = [bytes_of(&table), bytes_of(&reference)];
         self.session.publish(seat.record, &header, &parts)
     }

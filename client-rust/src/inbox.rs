@@ -13,7 +13,6 @@
 
 use bytemuck::Pod;
 use outrigger_layout::buffer::{BufferRef, BufferTable, Refusal};
-use outrigger_layout::limits::BUFFERS_MAX;
 use outrigger_layout::segment::side;
 use outrigger_layout::slot::{DetailPrefix, SlotHeader, TraceContext, flag, kind};
 use outrigger_layout::{Code, Codec, Error};
@@ -252,11 +251,10 @@ fn place_of(
     let mut reference = None;
     if header.flags & flag::BUFFERS != 0 {
         let table: BufferTable = prefix(consumer, header, &mut at)?;
-        if table.count == 0 || u64::from(table.count) > BUFFERS_MAX {
-            let seen = table.count;
-            return Err(format!(
-                "{seen} buffers in a REPLY (allowed: 1 to {BUFFERS_MAX})"
-            ));
+        table.check()?;
+        if table.attachments > 0 {
+            let seen = table.attachments;
+            return Err(format!("{seen} attachments in a REPLY (allowed: 0)"));
         }
         reference = Some(prefix::<BufferRef>(consumer, header, &mut at)?);
     }

@@ -28,10 +28,7 @@ impl Returns {
     /// Asks for a buffer for a value of `length` bytes. Returns true if the
     /// server's bell must be rung.
     pub(crate) fn ask(&self, correlation: u64, length: u64) -> Result<bool, Unpublished> {
-        let request = AllocRequest {
-            length,
-            reserved: 0,
-        };
+        let request = AllocRequest::of(&[length]);
         self.push(kind::ALLOC, correlation, bytes_of(&request))
     }
 

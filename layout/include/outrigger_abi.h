@@ -16,7 +16,7 @@ extern "C" {
 
 #define OUTRIGGER_FRAME_MAGIC UINT64_C(0x524747495254554f)
 #define OUTRIGGER_SEGMENT_MAGIC UINT64_C(0x475347495254554f)
-#define OUTRIGGER_LAYOUT_HASH UINT64_C(0x7a966c3253845083)
+#define OUTRIGGER_LAYOUT_HASH UINT64_C(0x51ccf80644c6b3a7)
 
 /* Bounds that both sides may rely on. */
 #define OUTRIGGER_LIMIT_ABI_VERSION 1u /* the ABI version this build speaks */
@@ -36,7 +36,8 @@ extern "C" {
 #define OUTRIGGER_LIMIT_METHOD_NAME_MAX 255u /* most bytes of a method name */
 #define OUTRIGGER_LIMIT_METHODS_MAX 4096u /* most methods that one session can bind */
 #define OUTRIGGER_LIMIT_FRAME_MAX 4096u /* most bytes of a frame on the control socket, header included */
-#define OUTRIGGER_LIMIT_BUFFERS_MAX 1u /* most buffers in the table of one slot in this version */
+#define OUTRIGGER_LIMIT_ATTACHMENTS_MAX 4u /* most attachments of one message */
+#define OUTRIGGER_LIMIT_BUFFERS_MAX 5u /* most buffers of one message: its value's and its attachments' */
 #define OUTRIGGER_LIMIT_CLIENT_BUFFERS_MAX 4096u /* most buffers that a client may have granted or lent at a time */
 #define OUTRIGGER_LIMIT_BUFFER_ALIGN 64u /* alignment in bytes of each buffer in an extent */
 #define OUTRIGGER_LIMIT_BUFFER_MIN 4096u /* smallest buffer of an extent in bytes; sizes are powers of two */
@@ -101,7 +102,7 @@ extern "C" {
 
 /* Bits of the slot header's `flags` byte. TRACE, BUFFERS and DETAIL announce payload prefixes in this order. */
 #define OUTRIGGER_FLAG_TRACE 1u /* a TraceContext stands first */
-#define OUTRIGGER_FLAG_BUFFERS 2u /* a BufferTable and its BufferRefs follow; the payload is in buffers */
+#define OUTRIGGER_FLAG_BUFFERS 2u /* a BufferTable and its BufferRefs follow */
 #define OUTRIGGER_FLAG_NO_VALUE 4u /* there is no value, which differs from a value of length 0 */
 #define OUTRIGGER_FLAG_DETAIL 8u /* an error with a typed detail: a DetailPrefix follows */
 
@@ -334,12 +335,14 @@ OUTRIGGER_ASSERT(offsetof(outrigger_detail_prefix, reserved) == 4, "offset of ou
 
 /* Prefix announced by the flag BUFFERS: how many BufferRefs follow. */
 typedef struct outrigger_buffer_table {
-    uint32_t count; /* BufferRefs behind this prefix, 1 to `BUFFERS_MAX`; the archive or payload first */
-    uint32_t reserved[3]; /* zero */
+    uint32_t count; /* BufferRefs behind this prefix, 1 to `BUFFERS_MAX`; that of the value first */
+    uint32_t attachments; /* how many of them are attachments: all, or all but the first */
+    uint32_t reserved[2]; /* zero */
 } outrigger_buffer_table;
 OUTRIGGER_ASSERT(sizeof(outrigger_buffer_table) == 16, "size of outrigger_buffer_table");
 OUTRIGGER_ASSERT(offsetof(outrigger_buffer_table, count) == 0, "offset of outrigger_buffer_table.count");
-OUTRIGGER_ASSERT(offsetof(outrigger_buffer_table, reserved) == 4, "offset of outrigger_buffer_table.reserved");
+OUTRIGGER_ASSERT(offsetof(outrigger_buffer_table, attachments) == 4, "offset of outrigger_buffer_table.attachments");
+OUTRIGGER_ASSERT(offsetof(outrigger_buffer_table, reserved) == 8, "offset of outrigger_buffer_table.reserved");
 
 /* Names one buffer and the bytes of it that are meant. */
 typedef struct outrigger_buffer_ref {
@@ -358,14 +361,12 @@ OUTRIGGER_ASSERT(offsetof(outrigger_buffer_ref, reserved) == 12, "offset of outr
 OUTRIGGER_ASSERT(offsetof(outrigger_buffer_ref, offset) == 16, "offset of outrigger_buffer_ref.offset");
 OUTRIGGER_ASSERT(offsetof(outrigger_buffer_ref, length) == 24, "offset of outrigger_buffer_ref.length");
 
-/* Payload of ALLOC: how large a buffer the client needs. */
+/* Payload of ALLOC: how large the buffers are that the client needs, all of them or none. */
 typedef struct outrigger_alloc_request {
-    uint64_t length; /* bytes needed, 1 to the session's payload limit */
-    uint64_t reserved; /* zero */
+    uint32_t lengths[8]; /* bytes needed of each, 1 to the session's payload limit; behind the last one, of at most `BUFFERS_MAX`, zeros */
 } outrigger_alloc_request;
-OUTRIGGER_ASSERT(sizeof(outrigger_alloc_request) == 16, "size of outrigger_alloc_request");
-OUTRIGGER_ASSERT(offsetof(outrigger_alloc_request, length) == 0, "offset of outrigger_alloc_request.length");
-OUTRIGGER_ASSERT(offsetof(outrigger_alloc_request, reserved) == 8, "offset of outrigger_alloc_request.reserved");
+OUTRIGGER_ASSERT(sizeof(outrigger_alloc_request) == 32, "size of outrigger_alloc_request");
+OUTRIGGER_ASSERT(offsetof(outrigger_alloc_request, lengths) == 0, "offset of outrigger_alloc_request.lengths");
 
 /* Payload of REFUSED: why an ALLOC cannot be granted, in numbers. */
 typedef struct outrigger_refusal {

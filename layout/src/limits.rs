@@ -38,8 +38,10 @@ crate::numbers! {
         METHODS_MAX = 4_096;
         /// most bytes of a frame on the control socket, header included
         FRAME_MAX = 4_096;
-        /// most buffers in the table of one slot in this version
-        BUFFERS_MAX = 1;
+        /// most attachments of one message
+        ATTACHMENTS_MAX = 4;
+        /// most buffers of one message: its value's and its attachments'
+        BUFFERS_MAX = 5;
         /// most buffers that a client may have granted or lent at a time
         CLIENT_BUFFERS_MAX = 4_096;
         /// alignment in bytes of each buffer in an extent

@@ -114,7 +114,7 @@ crate::numbers! {
     pub mod flag as Flag: u8 {
         /// a TraceContext stands first
         TRACE = 1;
-        /// a BufferTable and its BufferRefs follow; the payload is in buffers
+        /// a BufferTable and its BufferRefs follow
         BUFFERS = 2;
         /// there is no value, which differs from a value of length 0
         NO_VALUE = 4;

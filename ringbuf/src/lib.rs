@@ -39,6 +39,7 @@
 //! fence, so under `--cfg outrigger_tsan` the load itself is acquire.
 
 mod bell;
+mod chunks;
 mod closing;
 mod consumer;
 mod control;
@@ -52,6 +53,7 @@ mod view;
 mod watch;
 
 pub use bell::{ClientBell, ServerBell};
+pub use chunks::{CHUNK, Chunks};
 pub use closing::{Closing, Flag};
 pub use consumer::{Consumer, Corrupt};
 pub use control::{Frame, FrameError, FrameReader, receive, send};

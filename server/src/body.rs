@@ -1,10 +1,11 @@
-//! A request's value on its way to its handler, and where it is read.
+//! What a request carries on its way to its handler, and where it is read.
 
 use outrigger_layout::Error;
 use outrigger_layout::limits::INLINE_MAX;
 use outrigger_layout::message::ARCHIVE_ALIGN;
 use rkyv::util::AlignedVec;
 
+use crate::attachment::{Attachments, Held};
 use crate::context::Peer;
 use crate::lease::Lease;
 
@@ -21,17 +22,23 @@ impl Default for SlotPayload {
 
 const _: () = assert!(align_of::<SlotPayload>() >= ARCHIVE_ALIGN);
 
-/// A request's value, on its way to a worker.
+/// What a request carries, on its way to a worker.
+#[derive(Debug)]
+pub(crate) struct Body {
+    pub(crate) value: Content,
+    pub(crate) attachments: Attachments,
+}
+
+/// A request's value.
 #[derive(Debug)]
 #[allow(
     clippy::large_enum_variant,
     reason = "boxing would allocate on the call path"
 )]
-pub(crate) enum Body {
+pub(crate) enum Content {
     None,
     Inline(SlotPayload, usize),
-    /// A held buffer; offset and length of the bytes meant.
-    Buffer(Lease, u64, u64),
+    Buffer(Held),
 }
 
 impl Body {
@@ -42,13 +49,13 @@ impl Body {
         memory: &'a mut AlignedVec,
         client: Peer,
     ) -> Result<Option<&'a [u8]>, Error> {
-        match self {
-            Self::None => Ok(None),
-            Self::Inline(bytes, len) => Ok(Some(&bytes.0[..*len])),
-            Self::Buffer(lease, offset, len) if client.in_place => {
+        match &self.value {
+            Content::None => Ok(None),
+            Content::Inline(bytes, len) => Ok(Some(&bytes.0[..*len])),
+            Content::Buffer(Held { lease, offset, len }) if client.in_place => {
                 lease.held(*offset, *len).map(Some)
             }
-            Self::Buffer(lease, offset, len) => {
+            Content::Buffer(Held { lease, offset, len }) => {
                 let len = *len as usize;
                 if memory.len() < len {
                     memory.resize(len, 0);
@@ -59,5 +66,14 @@ impl Body {
                 Ok(Some(&*copy))
             }
         }
+    }
+
+    /// The buffers that it is in.
+    pub(crate) fn leases(&self) -> impl Iterator<Item = &Lease> {
+        let value = match &self.value {
+            Content::Buffer(held) => Some(&held.lease),
+            _ => None,
+        };
+        value.into_iter().chain(self.attachments.leases())
     }
 }

@@ -26,7 +26,6 @@ use rkyv::util::AlignedVec;
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 
-use crate::body::Body;
 use crate::clock::monotonic_ns;
 use crate::lock::lock;
 use crate::panic::caught;
@@ -151,9 +150,12 @@ impl Task {
         self.calls.fetch_sub(1, Ordering::Relaxed);
         job.session.async_calls.fetch_sub(1, Ordering::Relaxed);
         let pool = self.pool.upgrade();
-        match (&job.body, &pool) {
-            (Body::Buffer(lease, ..), Some(pool)) => pool.free(&job.session, lease.clone()),
-            _ => free_body(&job.session, &job.body),
+        match &pool {
+            Some(pool) => job
+                .body
+                .leases()
+                .for_each(|lease| pool.free(&job.session, lease.clone())),
+            None => free_body(&job.session, &job.body),
         }
         let reply = |answer: &Answer<'_>| {
             publish(&job.session, job.lane, job.place, &job.header, answer);
@@ -211,7 +213,8 @@ async fn answer(job: &CallJob) -> Result<Option<Vec<u8>>, Error> {
     }
     let mut memory = AlignedVec::new();
     let value = job.body.read(&mut memory, job.session.peer())?;
-    let request = Request::new(value, Codec(job.header.codec));
+    let attachments = job.body.attachments.as_slice();
+    let request = Request::new(value, Codec(job.header.codec)).with(attachments);
     let mut future = pin!(caught(|| Ok(job.handler.call_async(context, request)))?);
     let answered = poll_fn(|task| match caught(|| Ok(future.as_mut().poll(task))) {
         Ok(Poll::Pending) => Poll::Pending,

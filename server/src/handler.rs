@@ -135,6 +135,14 @@ pub trait Handler: Send + Sync + 'static {
         Box::pin(async { Err(Error::with_details(Code::NOT_IMPLEMENTED, &[&"call_async"])) })
     }
 
+    /// Whether calls may have [attachments](crate::Attachment), and replies: asked when a
+    /// session first finds the handler. A call with some to a method that takes none is
+    /// INVALID_ARGUMENT. Those of a method that takes some run on the worker pool, if they
+    /// are not asynchronous.
+    fn takes_attachments(&self) -> bool {
+        false
+    }
+
     /// What the method's messages look like, for a typed method. Generated handlers
     /// have it; a handler of one's own need not.
     fn method(&self) -> Option<&'static MethodNode> {
@@ -318,6 +326,10 @@ impl<H: Handler> Handler for OnPool<H> {
 
     fn placement(&self) -> Placement {
         Placement::Pool
+    }
+
+    fn takes_attachments(&self) -> bool {
+        self.handler.takes_attachments()
     }
 
     fn codecs(&self) -> &[Codec] {

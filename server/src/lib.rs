@@ -31,6 +31,7 @@
 // of it is here, too, for the built-in methods.
 extern crate self as outrigger;
 
+mod attachment;
 mod body;
 mod builder;
 mod builtin;
@@ -41,6 +42,7 @@ mod control;
 mod errno;
 mod estate;
 mod executor;
+mod filled;
 pub mod handler;
 mod inherited;
 mod lease;
@@ -65,6 +67,7 @@ pub mod stepping;
 mod trust;
 pub mod typed;
 
+pub use attachment::Attachment;
 pub use builder::{Builder, Limits};
 pub use builtin::schema as builtin_schema;
 pub use cli::{ServeArgs, WaitArg, exit_code, usage};
@@ -74,7 +77,7 @@ pub use listener::BindError;
 pub use logging::{LogLevel, init_logging};
 pub use outrigger_layout::message::{Failure, Message};
 pub use outrigger_layout::{Code, Codec, Error};
-pub use outrigger_ringbuf::Policy;
+pub use outrigger_ringbuf::{CHUNK, Chunks, Policy};
 pub use registry::Registry;
 pub use reply::Reply;
 pub use request::Request;

@@ -6,7 +6,6 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
 use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded};
-use outrigger_layout::buffer::BufferTable;
 use outrigger_layout::limits::INLINE_MAX;
 use outrigger_layout::slot::{SlotHeader, flag};
 use outrigger_layout::{Code, Codec, Error};
@@ -21,7 +20,7 @@ use crate::lease::Lease;
 use crate::ledger::Plan;
 use crate::lock::lock;
 use crate::panic::caught;
-use crate::reply::{Form, Reply};
+use crate::reply::{Form, Reply, Worker};
 use crate::request::Request;
 use crate::scratch::{SCRATCH_IDLE, Scratch};
 use crate::session::{Answer, Call, Session};
@@ -254,8 +253,14 @@ impl Scratch {
         }
         let value = job.body.read(&mut self.request, session.peer())?;
         let payload_max = session.limits().payload_max;
-        let mut reply = Reply::new(&mut self.reply, Some(session), payload_max, header.deadline);
-        let request = Request::new(value, Codec(header.codec));
+        let worker = Worker {
+            session,
+            filled: &mut self.filled,
+            takes_attachments: job.handler.takes_attachments(),
+        };
+        let mut reply = Reply::new(&mut self.reply, Some(worker), payload_max, header.deadline);
+        let attachments = job.body.attachments.as_slice();
+        let request = Request::new(value, Codec(header.codec)).with(attachments);
         let outcome = caught(|| job.handler.call(&context, request, &mut reply));
         outcome.map_err(|error| explain(error, header, call))?;
         Ok(reply.finish())
@@ -278,34 +283,77 @@ impl Scratch {
         header: &SlotHeader,
         outcome: Result<Form, Error>,
     ) {
-        let inline_max = INLINE_MAX as usize;
-        let lent = match &outcome {
-            Ok(Form::Filled(lease, len)) => Ok((lease.clone(), *len)),
-            Ok(Form::Scratch) if self.reply.len() > inline_max => {
-                place_in_buffer(session, &self.reply, header.deadline)
-            }
-            Err(error) if Answer::failure_len(error) > INLINE_MAX => {
-                let detail = error.detail().unwrap_or_default();
-                let value = [error.message().as_bytes(), detail].concat();
-                place_in_buffer(session, &value, header.deadline)
-            }
-            Ok(Form::Scratch) => {
-                let answer = Answer::value(&self.reply);
-                return publish(session, lane, place, header, &answer);
-            }
-            Ok(Form::NoValue) => {
-                return publish(session, lane, place, header, &Answer::no_value());
-            }
-            Err(error) => {
-                return publish(session, lane, place, header, &Answer::failure(error));
-            }
+        let placed = outcome.and_then(|form| self.make_room(session, header, form));
+        let form = match placed {
+            Ok(form) => form,
+            Err(error) => return self.fail(session, lane, place, header, &error),
         };
-        match lent {
-            Ok((lease, len)) => {
-                publish_lent(session, lane, place, header, (&lease, len, outcome.err()));
-            }
-            Err(error) => publish(session, lane, place, header, &Answer::failure(&error)),
+        let value = match form {
+            Form::Scratch => &*self.reply,
+            Form::NoValue | Form::Filled => &[],
+        };
+        if self.filled.is_empty() {
+            let answer = match form {
+                Form::NoValue => Answer::no_value(),
+                _ => Answer::value(value),
+            };
+            return publish(session, lane, place, header, &answer);
         }
+        let table = self.filled.lend(session);
+        let answer = Answer {
+            flags: flag::BUFFERS,
+            parts: [table.bytes(), value],
+            ..Answer::value(&[])
+        };
+        publish(session, lane, place, header, &answer);
+    }
+
+    /// Copies a value that does not fit the slot into a buffer.
+    fn make_room(
+        &mut self,
+        session: &Session,
+        header: &SlotHeader,
+        form: Form,
+    ) -> Result<Form, Error> {
+        if !matches!(form, Form::Scratch) || self.reply.len() <= self.filled.room() {
+            return Ok(form);
+        }
+        let len = self.reply.len() as u64;
+        let bytes = self.filled.add_value(session, len, header.deadline)?;
+        bytes.copy_from_slice(&self.reply);
+        Ok(Form::Filled)
+    }
+
+    /// Publishes an error, its words in a buffer if they do not fit the slot.
+    fn fail(
+        &mut self,
+        session: &Session,
+        lane: u16,
+        place: usize,
+        header: &SlotHeader,
+        error: &Error,
+    ) {
+        let answer = Answer::failure(error);
+        if Answer::failure_len(error) <= INLINE_MAX {
+            return publish(session, lane, place, header, &answer);
+        }
+        let words = answer.parts.concat();
+        match self
+            .filled
+            .add_value(session, words.len() as u64, header.deadline)
+        {
+            Ok(bytes) => bytes.copy_from_slice(&words),
+            Err(error) => {
+                return publish(session, lane, place, header, &Answer::failure(&error));
+            }
+        }
+        let table = self.filled.lend(session);
+        let answer = Answer {
+            flags: answer.flags | flag::BUFFERS,
+            parts: [table.bytes(), &[]],
+            ..answer
+        };
+        publish(session, lane, place, header, &answer);
     }
 }
 
@@ -319,55 +367,6 @@ pub(crate) fn explain(error: Error, header: &SlotHeader, call: &Call) -> Error {
         return Error::timeout();
     }
     error
-}
-
-/// Copies a value into a buffer of the reply arena.
-fn place_in_buffer(
-    session: &Session,
-    value: &[u8],
-    deadline_ns: u64,
-) -> Result<(Lease, u64), Error> {
-    let len = value.len() as u64;
-    let lease = session.arena().fill(session, len, deadline_ns)?;
-    lease
-        .mapping
-        .copy_in(lease.reference.offset, value)
-        .map_err(Error::protocol)?;
-    Ok((lease, len))
-}
-
-fn publish_lent(
-    session: &Session,
-    lane: u16,
-    place: usize,
-    header: &SlotHeader,
-    (lease, len, error): (&Lease, u64, Option<Error>),
-) {
-    session.arena().lend(lease);
-    let table = BufferTable {
-        count: 1,
-        reserved: [0; 3],
-    };
-    let reference = outrigger_layout::buffer::BufferRef {
-        length: len,
-        ..lease.reference
-    };
-    let parts = [bytemuck::bytes_of(&table), bytemuck::bytes_of(&reference)];
-    let detail = error.as_ref().and_then(Error::detail);
-    publish(
-        session,
-        lane,
-        place,
-        header,
-        &Answer {
-            code: error.as_ref().map_or(Code::OK, Error::code),
-            flags: flag::BUFFERS | detail.map_or(0, |_| flag::DETAIL),
-            parts,
-            message_len: error
-                .as_ref()
-                .map_or(0, |error| error.message().len() as u32),
-        },
-    );
 }
 
 pub(crate) fn publish(
@@ -386,7 +385,7 @@ pub(crate) fn publish(
 }
 
 pub(crate) fn free_body(session: &Session, body: &Body) {
-    if let Body::Buffer(lease, ..) = body {
+    for lease in body.leases() {
         session.arena().free(session, lease);
     }
 }

@@ -6,7 +6,7 @@ use outrigger_layout::limits::INLINE_MAX;
 use outrigger_layout::message::{Message, Writer};
 use outrigger_layout::{Code, Error};
 
-use crate::lease::Lease;
+use crate::filled::Filled;
 use crate::session::Session;
 
 /// The answer under construction. What is not written is a value of length 0.
@@ -17,10 +17,18 @@ use crate::session::Session;
 pub struct Reply<'a> {
     scratch: &'a mut Vec<u8>,
     form: Form,
-    /// Present on workers, where a large buffer may be waited for.
-    session: Option<&'a Session>,
+    worker: Option<Worker<'a>>,
     payload_max: u64,
     deadline_ns: u64,
+}
+
+/// What there is on workers, where buffers may be waited for.
+#[derive(Debug)]
+pub(crate) struct Worker<'a> {
+    pub(crate) session: &'a Session,
+    pub(crate) filled: &'a mut Filled,
+    /// Whether the handler said that it takes attachments.
+    pub(crate) takes_attachments: bool,
 }
 
 /// What the answer consists of.
@@ -30,14 +38,14 @@ pub(crate) enum Form {
     NoValue,
     /// The content of the scratch buffer.
     Scratch,
-    /// A buffer of the reply arena, filled in place; its length in bytes.
-    Filled(Lease, u64),
+    /// A buffer of the reply arena, filled in place.
+    Filled,
 }
 
 impl<'a> Reply<'a> {
     pub(crate) fn new(
         scratch: &'a mut Vec<u8>,
-        session: Option<&'a Session>,
+        worker: Option<Worker<'a>>,
         payload_max: u64,
         deadline_ns: u64,
     ) -> Self {
@@ -45,7 +53,7 @@ impl<'a> Reply<'a> {
         Self {
             scratch,
             form: Form::Scratch,
-            session,
+            worker,
             payload_max,
             deadline_ns,
         }
@@ -93,19 +101,81 @@ impl<'a> Reply<'a> {
     pub fn buffer(&mut self, len: usize) -> Result<&mut [u8], Error> {
         self.check(len)?;
         self.discard();
-        if let Some(session) = self.session
-            && len as u64 > INLINE_MAX
-        {
-            let lease = session
-                .arena()
-                .fill(session, len as u64, self.deadline_ns)?;
-            self.form = Form::Filled(lease, len as u64);
-        } else {
-            self.scratch.resize(len, 0);
+        match &mut self.worker {
+            Some(worker) if len > worker.filled.room() => {
+                let Worker {
+                    session, filled, ..
+                } = worker;
+                let bytes = filled.add_value(session, len as u64, self.deadline_ns)?;
+                self.form = Form::Filled;
+                Ok(bytes)
+            }
+            _ => {
+                self.scratch.resize(len, 0);
+                Ok(self.scratch)
+            }
         }
-        match &mut self.form {
-            Form::Filled(lease, len) => Ok(lease.filled_mut(*len)),
-            _ => Ok(self.scratch),
+    }
+
+    /// Attaches bytes to the answer, beside its value, and hands them out for writing:
+    /// they are those that the client reads. Their content is unspecified until written.
+    /// Buffers are had for all of these lengths or for none; an answer may have 4
+    /// attachments, one of no bytes among them.
+    ///
+    /// If the handler fails they are not sent.
+    ///
+    /// ```
+    /// use outrigger_server::{Context, Error, Handler, Reply, Request};
+    ///
+    /// /// Answers with the two halves of what it is given.
+    /// struct Cut;
+    ///
+    /// impl Handler for Cut {
+    ///     fn call(
+    ///         &self,
+    ///         _: &Context<'_>,
+    ///         request: Request<'_>,
+    ///         reply: &mut Reply<'_>,
+    ///     ) -> Result<(), Error> {
+    ///         let (left, right) = request.bytes().split_at(request.bytes().len() / 2);
+    ///         let [first, second] = reply.attach([left.len(), right.len()])?;
+    ///         first.copy_from_slice(left);
+    ///         second.copy_from_slice(right);
+    ///         Ok(())
+    ///     }
+    ///
+    ///     fn takes_attachments(&self) -> bool {
+    ///         true
+    ///     }
+    /// }
+    /// # outrigger_server::Registry::default().register("cut", Cut)?;
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// INVALID_ARGUMENT if the handler does not [take
+    /// attachments](crate::Handler::takes_attachments), or for too many of them;
+    /// BUFFER_TOO_SMALL for one beyond the session's payload limit; RESOURCE_EXHAUSTED,
+    /// TIMEOUT or PEER_GONE if no buffers could be had, and what was attached before, or
+    /// written, is gone then.
+    pub fn attach<const N: usize>(&mut self, lens: [usize; N]) -> Result<[&mut [u8]; N], Error> {
+        for len in lens {
+            self.check(len)?;
+        }
+        match &mut self.worker {
+            Some(worker) if worker.takes_attachments => {
+                let Worker {
+                    session, filled, ..
+                } = worker;
+                let attached = filled.attach(session, lens.map(|len| len as u64), self.deadline_ns);
+                attached.inspect_err(|_| {
+                    self.scratch.clear();
+                    self.form = Form::Scratch;
+                })
+            }
+            _ => Err(Error::invalid_argument(
+                "attach in a handler that does not take attachments",
+            )),
         }
     }
 
@@ -140,31 +210,26 @@ impl<'a> Reply<'a> {
     /// As [`Reply::buffer`].
     pub fn message<M: Message>(&mut self, message: &M) -> Result<(), Error> {
         self.discard();
-        let Some(session) = self.session else {
-            let room = usize::try_from(self.payload_max).unwrap_or(usize::MAX);
-            return message.encode(&mut Writer::new(self.scratch, room));
-        };
         let limit = usize::try_from(self.payload_max).unwrap_or(usize::MAX);
-        let inline_max = INLINE_MAX as usize;
-        let mut writer = Writer::measuring(self.scratch, inline_max, limit);
+        let Some(worker) = &mut self.worker else {
+            return message.encode(&mut Writer::new(self.scratch, limit));
+        };
+        let room = worker.filled.room();
+        let mut writer = Writer::measuring(self.scratch, room, limit);
         message.encode(&mut writer)?;
         let len = writer.len();
-        if len <= inline_max {
+        if len <= room {
             return Ok(());
         }
-        // A worker never waits for a buffer while it holds another: its length is known.
+        // Nobody waits for a buffer while he has another: its length is known.
         self.scratch.clear();
-        let deadline_ns = self.deadline_ns;
-        let lease = session.arena().fill(session, len as u64, deadline_ns)?;
-        self.form = Form::Filled(lease, len as u64);
-        let written = match &mut self.form {
-            Form::Filled(lease, len) => {
-                let mut writer = Writer::in_place(lease.filled_mut(*len));
-                message.encode(&mut writer).map(|()| writer.len())
-            }
-            _ => Ok(0),
-        };
-        match written {
+        let Worker {
+            session, filled, ..
+        } = worker;
+        let bytes = filled.add_value(session, len as u64, self.deadline_ns)?;
+        self.form = Form::Filled;
+        let mut writer = Writer::in_place(bytes);
+        match message.encode(&mut writer).map(|()| writer.len()) {
             Ok(written) if written == len => Ok(()),
             outcome => {
                 self.discard();
@@ -175,8 +240,9 @@ impl<'a> Reply<'a> {
         }
     }
 
-    /// The form of the finished answer; the scratch buffer goes with it.
+    /// The form of the finished answer; scratch and buffers stay as they are.
     pub(crate) fn finish(mut self) -> Form {
+        self.worker = None;
         core::mem::replace(&mut self.form, Form::Scratch)
     }
 
@@ -205,19 +271,26 @@ impl<'a> Reply<'a> {
     /// Back to a value of length 0.
     fn discard(&mut self) {
         self.scratch.clear();
-        if let Form::Filled(lease, _) = core::mem::replace(&mut self.form, Form::Scratch)
-            && let Some(session) = self.session
-        {
-            session.arena().free(session, &lease);
+        if let (Form::Filled, Some(worker)) = (&self.form, &mut self.worker) {
+            worker.filled.discard_value(worker.session);
+        }
+        self.form = Form::Scratch;
+    }
+
+    /// Back to nothing at all: what was filled is not sent.
+    fn abandon(&mut self) {
+        self.discard();
+        if let Some(worker) = &mut self.worker {
+            worker.filled.discard(worker.session);
         }
     }
 }
 
 impl Drop for Reply<'_> {
     fn drop(&mut self) {
-        // A panic or an error: what was filled is not sent.
-        if matches!(self.form, Form::Filled(..)) {
-            self.discard();
+        // A panic or an error, as it was not finished.
+        if self.worker.is_some() {
+            self.abandon();
         }
     }
 }
@@ -226,7 +299,7 @@ impl Drop for Reply<'_> {
 /// once [`Reply::buffer`] has fixed the length.
 impl io::Write for Reply<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let fixed = matches!(self.form, Form::Filled(..));
+        let fixed = matches!(self.form, Form::Filled);
         if fixed || (self.scratch.len() + bytes.len()) as u64 > self.payload_max {
             let text = format!("{} (maximum {})", Code::BUFFER_TOO_SMALL, self.payload_max);
             return Err(io::Error::new(io::ErrorKind::WriteZero, text));

@@ -2,16 +2,31 @@
 
 use outrigger_layout::Codec;
 
-/// One request: a private copy of what the client sent, valid for the call.
+use crate::attachment::Attachment;
+
+/// One request: a private copy of the value that the client sent, and what is attached to
+/// it, valid for the call.
 #[derive(Clone, Copy, Debug)]
 pub struct Request<'a> {
     value: Option<&'a [u8]>,
+    attachments: &'a [Attachment],
     codec: Codec,
 }
 
 impl<'a> Request<'a> {
     pub(crate) fn new(value: Option<&'a [u8]>, codec: Codec) -> Self {
-        Self { value, codec }
+        Self {
+            value,
+            attachments: &[],
+            codec,
+        }
+    }
+
+    pub(crate) fn with(self, attachments: &'a [Attachment]) -> Self {
+        Self {
+            attachments,
+            ..self
+        }
     }
 
     /// The value; `None` if the client sent none, which differs from an empty one.
@@ -22,6 +37,12 @@ impl<'a> Request<'a> {
     /// The value's bytes, none for no value.
     pub fn bytes(&self) -> &'a [u8] {
         self.value.unwrap_or_default()
+    }
+
+    /// What the client sent beside the value: at most 4, and none if the handler does not
+    /// [take attachments](crate::Handler::takes_attachments).
+    pub fn attachments(&self) -> &'a [Attachment] {
+        self.attachments
     }
 
     /// How the value is encoded; one of [`Handler::codecs`](crate::Handler::codecs).

@@ -4,16 +4,20 @@ use core::time::Duration;
 
 use rkyv::util::AlignedVec;
 
+use crate::filled::Filled;
+
 /// Bytes that a worker keeps for good.
 const SCRATCH_KEPT: usize = 4 << 20;
 /// How long a worker without a job keeps more than that.
 pub(crate) const SCRATCH_IDLE: Duration = Duration::from_millis(500);
 
-/// The private copy of a request, aligned as archives must be, and a reply on its way.
+/// The private copy of a request, aligned as archives must be, and a reply on its way: what
+/// fits a slot of it, and its buffers.
 #[derive(Debug, Default)]
 pub(crate) struct Scratch {
     pub(crate) request: AlignedVec,
     pub(crate) reply: Vec<u8>,
+    pub(crate) filled: Filled,
 }
 
 impl Scratch {

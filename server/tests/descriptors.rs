@@ -117,10 +117,7 @@ impl Client {
     fn act(&mut self, next: Move) -> Result<(), Error> {
         match next {
             Move::Ask(length) => {
-                let wanted = AllocRequest {
-                    length,
-                    reserved: 0,
-                };
+                let wanted = AllocRequest::of(&[length]);
                 self.back(kind::ALLOC, bytemuck::bytes_of(&wanted));
             }
             Move::Call(at, spoil) => self.call(at, spoil),
@@ -154,10 +151,7 @@ impl Client {
             let inside = end.is_some_and(|end| end <= buffer.offset + buffer.length);
             may_send && named.offset >= buffer.offset && inside
         });
-        let table = BufferTable {
-            count: 1,
-            reserved: [0; 3],
-        };
+        let table = BufferTable::new(1, 0);
         let payload = [bytemuck::bytes_of(&table), bytemuck::bytes_of(&named)].concat();
         let header = SlotHeader {
             method: self.echo,

@@ -81,7 +81,7 @@ fn sm_04_each_header_field_out_of_range_is_named() {
         ),
         (
             with(|header| header.flags = flag::BUFFERS),
-            "payload length 1 (its flags announce 48)",
+            "buffer table in 1 bytes (needed: 16)",
         ),
         (
             with(|header| header.flags = flag::DETAIL),
@@ -137,10 +137,7 @@ fn granted(pair: &mut Loopback, length: u64) -> BufferRef {
         kind: kind::ALLOC,
         ..Loopback::call_header(0, 1)
     };
-    let wanted = AllocRequest {
-        length,
-        reserved: 0,
-    };
+    let wanted = AllocRequest::of(&[length]);
     let _rings = pair
         .returns
         .push(&header, &[bytemuck::bytes_of(&wanted)])
@@ -159,16 +156,16 @@ fn granted(pair: &mut Loopback, length: u64) -> BufferRef {
     panic!("no grant");
 }
 
-fn send_buffer(pair: &mut Loopback, method: u16, count: u32, reference: &BufferRef) {
+fn send_buffer(pair: &mut Loopback, method: u16, reference: &BufferRef) {
+    send_table(pair, method, &BufferTable::new(1, 0), reference);
+}
+
+fn send_table(pair: &mut Loopback, method: u16, table: &BufferTable, reference: &BufferRef) {
     let header = SlotHeader {
         flags: flag::BUFFERS,
         ..Loopback::call_header(method, 2)
     };
-    let table = BufferTable {
-        count,
-        reserved: [0; 3],
-    };
-    let payload = [bytemuck::bytes_of(&table), bytemuck::bytes_of(reference)].concat();
+    let payload = [bytemuck::bytes_of(table), bytemuck::bytes_of(reference)].concat();
     pair.send(&header, &payload);
 }
 
@@ -188,18 +185,42 @@ fn a_buffer_that_was_not_granted_or_bytes_outside_it_end_the_session() {
         let echo = pair.bind("outrigger.echo").unwrap();
         let mut named = granted(&mut pair, 5_000);
         change(&mut named);
-        send_buffer(&mut pair, echo, 1, &named);
+        send_buffer(&mut pair, echo, &named);
         assert_eq!(pair.step().unwrap_err().code(), code, "{named:?}");
     }
-    let mut pair = pair();
-    let echo = pair.bind("outrigger.echo").unwrap();
-    let named = granted(&mut pair, 5_000);
-    send_buffer(&mut pair, echo, 2, &named);
-    let error = pair.step().unwrap_err();
-    assert_eq!(
-        error.message(),
-        "protocol violation: 2 buffers in a table (allowed: 1)"
-    );
+}
+
+#[test]
+fn a_table_that_does_not_fit_its_slot_ends_the_session() {
+    for (count, attachments, text) in [
+        (0, 0, "0 buffers in a table (allowed: 1 to 5)"),
+        (6, 6, "6 buffers in a table (allowed: 1 to 5)"),
+        (5, 5, "5 attachments (maximum 4)"),
+        (
+            3,
+            1,
+            "1 attachments of 3 buffers (allowed: all, or all but the value's)",
+        ),
+        (
+            1,
+            2,
+            "2 attachments of 1 buffers (allowed: all, or all but the value's)",
+        ),
+        (2, 1, "payload length 48 (its flags announce 80)"),
+        (2, 2, "buffer references in 48 bytes (needed: 80)"),
+    ] {
+        let mut pair = pair();
+        let echo = pair.bind("outrigger.echo").unwrap();
+        let named = granted(&mut pair, 5_000);
+        send_table(
+            &mut pair,
+            echo,
+            &BufferTable::new(count, attachments),
+            &named,
+        );
+        let error = pair.step().unwrap_err();
+        assert_eq!(error.message(), format!("protocol violation: {text}"));
+    }
 }
 
 #[test]
@@ -218,7 +239,7 @@ fn a_large_request_is_echoed_and_every_buffer_comes_home() {
     let echo = pair.bind("outrigger.echo").unwrap();
     let mut named = granted(&mut pair, 5_000);
     named.length = 5_000;
-    send_buffer(&mut pair, echo, 1, &named);
+    send_buffer(&mut pair, echo, &named);
     pair.poll().unwrap();
     assert_eq!(pair.buffers_in_use(), 1, "held until the handler has ended");
 }
@@ -229,22 +250,31 @@ fn messages_that_do_not_belong_to_the_return_ring_end_the_session() {
         kind: kind::ALLOC,
         ..Loopback::call_header(0, 1)
     };
-    for (length, text) in [
-        (0, "ALLOC of 0 bytes (allowed: 1 to 67108864)"),
+    let any = "(allowed: 1 to 5 lengths, then zeros)";
+    for (lengths, text) in [
         (
-            (64 << 20) + 1,
-            "ALLOC of 67108865 bytes (allowed: 1 to 67108864)",
+            [0; 8],
+            format!("ALLOC of [0, 0, 0, 0, 0, 0, 0, 0] bytes {any}"),
         ),
         (
-            u64::MAX,
-            "ALLOC of 18446744073709551615 bytes (allowed: 1 to 67108864)",
+            [1, 0, 0, 0, 0, 0, 0, 1],
+            format!("ALLOC of [1, 0, 0, 0, 0, 0, 0, 1] bytes {any}"),
+        ),
+        (
+            [1; 8],
+            format!("ALLOC of [1, 1, 1, 1, 1, 1, 1, 1] bytes {any}"),
+        ),
+        (
+            [5, (64 << 20) + 1, 0, 0, 0, 0, 0, 0],
+            "ALLOC of 67108865 bytes (allowed: 1 to 67108864)".to_owned(),
+        ),
+        (
+            [u32::MAX, 0, 0, 0, 0, 0, 0, 0],
+            "ALLOC of 4294967295 bytes (allowed: 1 to 67108864)".to_owned(),
         ),
     ] {
         let mut pair = pair();
-        let wanted = AllocRequest {
-            length,
-            reserved: 0,
-        };
+        let wanted = AllocRequest { lengths };
         let _rings = pair
             .returns
             .push(&alloc, &[bytemuck::bytes_of(&wanted)])
@@ -257,10 +287,7 @@ fn messages_that_do_not_belong_to_the_return_ring_end_the_session() {
         correlation: 0,
         ..alloc
     };
-    let wanted = AllocRequest {
-        length: 1,
-        reserved: 0,
-    };
+    let wanted = AllocRequest::of(&[1]);
     let _rings = pair
         .returns
         .push(&nobody, &[bytemuck::bytes_of(&wanted)])
@@ -271,7 +298,7 @@ fn messages_that_do_not_belong_to_the_return_ring_end_the_session() {
     let mut pair = self::pair();
     let _rings = pair.returns.push(&alloc, &[b"short"]).unwrap();
     let error = pair.step().unwrap_err();
-    let text = "protocol violation: ALLOC with a payload of 5 bytes (allowed: 16)";
+    let text = "protocol violation: ALLOC with a payload of 5 bytes (allowed: 32)";
     assert_eq!(error.message(), text);
     alloc.kind = kind::CALL;
     let mut pair = self::pair();
@@ -283,10 +310,7 @@ fn messages_that_do_not_belong_to_the_return_ring_end_the_session() {
 
 /// ALLOC of a page, and the server's turn.
 fn ask(pair: &mut Loopback, correlation: u64) -> Result<(), Error> {
-    let wanted = AllocRequest {
-        length: 4096,
-        reserved: 0,
-    };
+    let wanted = AllocRequest::of(&[4096]);
     let header = SlotHeader {
         kind: kind::ALLOC,
         correlation,
@@ -382,7 +406,7 @@ fn sm_06_a_buffer_of_another_session_is_nobodys_here_and_intact_there() {
     assert_eq!(error.code(), Code::INVALID_HANDLE);
     let mut thief = pair();
     let echo = thief.bind("outrigger.echo").unwrap();
-    send_buffer(&mut thief, echo, 1, &named);
+    send_buffer(&mut thief, echo, &named);
     assert_eq!(thief.step().unwrap_err().code(), Code::INVALID_HANDLE);
     assert_eq!(victim.buffers_in_use(), 1);
     assert_eq!(give_back(&mut victim, &named).unwrap(), 1);
@@ -395,11 +419,11 @@ fn a_buffer_that_the_server_has_can_neither_be_sent_again_nor_returned() {
         let pool = pair.bind("pool").unwrap();
         let mut named = granted(&mut pair, 5_000);
         named.length = 100;
-        send_buffer(&mut pair, pool, 1, &named);
+        send_buffer(&mut pair, pool, &named);
         pair.poll().unwrap();
         assert_eq!(pair.stats().held.buffers, 1);
         let error = if again {
-            send_buffer(&mut pair, pool, 1, &named);
+            send_buffer(&mut pair, pool, &named);
             pair.poll().unwrap_err()
         } else {
             give_back(&mut pair, &named).unwrap_err()
@@ -415,12 +439,12 @@ fn a_lent_buffer_cannot_be_sent() {
     let echo = pair.bind("outrigger.echo").unwrap();
     let mut named = granted(&mut pair, 5_000);
     named.length = 5_000;
-    send_buffer(&mut pair, echo, 1, &named);
+    send_buffer(&mut pair, echo, &named);
     pair.step_mapping().unwrap();
     let (_, payload) = pair.receive().expect("a reply");
     let lent: BufferRef = bytemuck::pod_read_unaligned(&payload[16..]);
     assert_eq!(pair.stats().lent.buffers, 1);
-    send_buffer(&mut pair, echo, 1, &lent);
+    send_buffer(&mut pair, echo, &lent);
     assert_eq!(pair.step().unwrap_err().code(), Code::INVALID_HANDLE);
     assert_eq!(pair.stats().lent.buffers, 1, "nobody else gets it");
 }
@@ -441,10 +465,7 @@ fn an_alloc_that_finds_the_queue_full_is_refused_and_no_extent_is_made() {
         kind: kind::ALLOC,
         ..Loopback::call_header(0, 2)
     };
-    let wanted = AllocRequest {
-        length: 1 << 20,
-        reserved: 0,
-    };
+    let wanted = AllocRequest::of(&[1 << 20]);
     let _rings = pair
         .returns
         .push(&header, &[bytemuck::bytes_of(&wanted)])

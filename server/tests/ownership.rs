@@ -46,10 +46,7 @@ impl Client {
     /// ALLOC, and the server's turn; gives the correlation.
     fn ask(&mut self, length: u64) -> u64 {
         self.correlation += 1;
-        let wanted = AllocRequest {
-            length,
-            reserved: 0,
-        };
+        let wanted = AllocRequest::of(&[length]);
         self.push(kind::ALLOC, self.correlation, bytemuck::bytes_of(&wanted));
         self.turn();
         self.correlation
@@ -117,10 +114,7 @@ impl Client {
             length,
             ..*reference
         };
-        let table = BufferTable {
-            count: 1,
-            reserved: [0; 3],
-        };
+        let table = BufferTable::new(1, 0);
         let payload = [bytemuck::bytes_of(&table), bytemuck::bytes_of(&named)].concat();
         self.pair.send(&header, &payload);
     }
@@ -395,10 +389,7 @@ fn a_message_of_128_mib_is_carried_if_the_limits_allow_it() {
         kind: kind::ALLOC,
         ..Loopback::call_header(0, 1)
     };
-    let wanted = AllocRequest {
-        length: large,
-        reserved: 0,
-    };
+    let wanted = AllocRequest::of(&[large]);
     let _armed = client
         .pair
         .returns

@@ -6,7 +6,7 @@ package abi
 const (
 	FrameMagic   uint64 = 0x524747495254554f
 	SegmentMagic uint64 = 0x475347495254554f
-	LayoutHash   uint64 = 0x7a966c3253845083
+	LayoutHash   uint64 = 0x51ccf80644c6b3a7
 )
 
 // Bounds that both sides may rely on.
@@ -45,8 +45,10 @@ const (
 	LimitMethodsMax = 4096
 	// LimitFrameMax: most bytes of a frame on the control socket, header included
 	LimitFrameMax = 4096
-	// LimitBuffersMax: most buffers in the table of one slot in this version
-	LimitBuffersMax = 1
+	// LimitAttachmentsMax: most attachments of one message
+	LimitAttachmentsMax = 4
+	// LimitBuffersMax: most buffers of one message: its value's and its attachments'
+	LimitBuffersMax = 5
 	// LimitClientBuffersMax: most buffers that a client may have granted or lent at a time
 	LimitClientBuffersMax = 4096
 	// LimitBufferAlign: alignment in bytes of each buffer in an extent
@@ -175,7 +177,7 @@ const (
 const (
 	// FlagTrace: a TraceContext stands first
 	FlagTrace uint8 = 1
-	// FlagBuffers: a BufferTable and its BufferRefs follow; the payload is in buffers
+	// FlagBuffers: a BufferTable and its BufferRefs follow
 	FlagBuffers uint8 = 2
 	// FlagNoValue: there is no value, which differs from a value of length 0
 	FlagNoValue uint8 = 4

@@ -696,25 +696,29 @@ func (v *DetailPrefix) Encode(b []byte) {
 
 // Size of a BufferTable and offsets of its fields, in bytes.
 const (
-	BufferTableSize           = 16
-	BufferTableCountOffset    = 0
-	BufferTableReservedOffset = 4
+	BufferTableSize              = 16
+	BufferTableCountOffset       = 0
+	BufferTableAttachmentsOffset = 4
+	BufferTableReservedOffset    = 8
 )
 
 // BufferTable: Prefix announced by the flag BUFFERS: how many BufferRefs follow.
 type BufferTable struct {
-	// Count: BufferRefs behind this prefix, 1 to `BUFFERS_MAX`; the archive or payload first
+	// Count: BufferRefs behind this prefix, 1 to `BUFFERS_MAX`; that of the value first
 	Count uint32
+	// Attachments: how many of them are attachments: all, or all but the first
+	Attachments uint32
 	// Reserved: zero
-	Reserved [3]uint32
+	Reserved [2]uint32
 }
 
 // Decode reads the 16 bytes of BufferTable at the start of b.
 func (v *BufferTable) Decode(b []byte) {
 	_ = b[15]
 	v.Count = binary.LittleEndian.Uint32(b[0:4])
+	v.Attachments = binary.LittleEndian.Uint32(b[4:8])
 	for i := range v.Reserved {
-		v.Reserved[i] = binary.LittleEndian.Uint32(b[4+i*4:])
+		v.Reserved[i] = binary.LittleEndian.Uint32(b[8+i*4:])
 	}
 }
 
@@ -722,8 +726,9 @@ func (v *BufferTable) Decode(b []byte) {
 func (v *BufferTable) Encode(b []byte) {
 	_ = b[15]
 	binary.LittleEndian.PutUint32(b[0:4], v.Count)
+	binary.LittleEndian.PutUint32(b[4:8], v.Attachments)
 	for i := range v.Reserved {
-		binary.LittleEndian.PutUint32(b[4+i*4:], v.Reserved[i])
+		binary.LittleEndian.PutUint32(b[8+i*4:], v.Reserved[i])
 	}
 }
 
@@ -778,31 +783,30 @@ func (v *BufferRef) Encode(b []byte) {
 
 // Size of a AllocRequest and offsets of its fields, in bytes.
 const (
-	AllocRequestSize           = 16
-	AllocRequestLengthOffset   = 0
-	AllocRequestReservedOffset = 8
+	AllocRequestSize          = 32
+	AllocRequestLengthsOffset = 0
 )
 
-// AllocRequest: Payload of ALLOC: how large a buffer the client needs.
+// AllocRequest: Payload of ALLOC: how large the buffers are that the client needs, all of them or none.
 type AllocRequest struct {
-	// Length: bytes needed, 1 to the session's payload limit
-	Length uint64
-	// Reserved: zero
-	Reserved uint64
+	// Lengths: bytes needed of each, 1 to the session's payload limit; behind the last one, of at most `BUFFERS_MAX`, zeros
+	Lengths [8]uint32
 }
 
-// Decode reads the 16 bytes of AllocRequest at the start of b.
+// Decode reads the 32 bytes of AllocRequest at the start of b.
 func (v *AllocRequest) Decode(b []byte) {
-	_ = b[15]
-	v.Length = binary.LittleEndian.Uint64(b[0:8])
-	v.Reserved = binary.LittleEndian.Uint64(b[8:16])
+	_ = b[31]
+	for i := range v.Lengths {
+		v.Lengths[i] = binary.LittleEndian.Uint32(b[0+i*4:])
+	}
 }
 
-// Encode writes the 16 bytes of AllocRequest at the start of b.
+// Encode writes the 32 bytes of AllocRequest at the start of b.
 func (v *AllocRequest) Encode(b []byte) {
-	_ = b[15]
-	binary.LittleEndian.PutUint64(b[0:8], v.Length)
-	binary.LittleEndian.PutUint64(b[8:16], v.Reserved)
+	_ = b[31]
+	for i := range v.Lengths {
+		binary.LittleEndian.PutUint32(b[0+i*4:], v.Lengths[i])
+	}
 }
 
 // Size of a Refusal and offsets of its fields, in bytes.

@@ -183,11 +183,8 @@ func (l *ledger) take(h *abi.SlotHeader, payload []byte) {
 	case h.Kind == abi.KindAlloc && len(payload) == abi.AllocRequestSize:
 		var request abi.AllocRequest
 		request.Decode(payload)
-		if request.Length == 0 || request.Length > server.options.PayloadMax {
-			server.violated("alloc of %d bytes", request.Length)
-		}
 		correlation := h.Correlation
-		go l.grant(correlation, request.Length)
+		go l.grantEach(correlation, &request)
 	case h.Kind == abi.KindReturn && len(payload) == abi.BufferRefSize:
 		var ref abi.BufferRef
 		ref.Decode(payload)
@@ -197,7 +194,22 @@ func (l *ledger) take(h *abi.SlotHeader, payload []byte) {
 	}
 }
 
-// grant answers an ALLOC.
+// grantEach answers an ALLOC, one buffer after the other: what is free is of no concern
+// to the fake.
+func (l *ledger) grantEach(correlation uint64, request *abi.AllocRequest) {
+	server := l.session.server
+	for i, length := range request.Lengths {
+		if length == 0 && i > 0 {
+			return
+		}
+		if length == 0 || uint64(length) > server.options.PayloadMax {
+			server.violated("alloc of %d bytes", length)
+		}
+		l.grant(correlation, uint64(length))
+	}
+}
+
+// grant answers an ALLOC for one buffer.
 func (l *ledger) grant(correlation, length uint64) {
 	tamper := &l.session.server.options.Tamper
 	h := abi.SlotHeader{Kind: abi.KindGrant, Correlation: correlation}

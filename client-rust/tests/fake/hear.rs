@@ -140,7 +140,7 @@ impl Fake {
         let message = self.returned();
         assert_eq!(message.header.kind, kind::ALLOC);
         let request: AllocRequest = bytemuck::pod_read_unaligned(&message.payload);
-        (message, request.length)
+        (message, request.lengths[0].into())
     }
 
     /// The next RETURN; the buffer it gives back.

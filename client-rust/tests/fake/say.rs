@@ -210,8 +210,5 @@ impl Fake {
 }
 
 pub fn table(count: u32) -> BufferTable {
-    BufferTable {
-        count,
-        reserved: [0; 3],
-    }
+    BufferTable::new(count as usize, 0)
 }

@@ -13,7 +13,7 @@ use std::thread;
 
 use bytemuck::bytes_of;
 use outrigger_client::{Code, Error};
-use outrigger_layout::buffer::BufferRef;
+use outrigger_layout::buffer::{AllocRequest, BufferRef};
 use outrigger_layout::frame::control;
 use outrigger_layout::limits::INLINE_MAX;
 use outrigger_layout::segment::side;
@@ -154,8 +154,8 @@ impl Fake {
     fn own(&mut self, message: Message) {
         match message.header.kind {
             kind::ALLOC => {
-                let request: [u64; 2] = bytemuck::pod_read_unaligned(&message.payload);
-                self.lease(Waiting::Grant(message), request[0]);
+                let request: AllocRequest = bytemuck::pod_read_unaligned(&message.payload);
+                self.lease(Waiting::Grant(message), request.lengths[0].into());
             }
             kind::RETURN => self.free(bytemuck::pod_read_unaligned(&message.payload)),
             other => panic!("kind {other} in the return ring"),

@@ -244,10 +244,7 @@ fn slot() -> Vec<Vector> {
 }
 
 fn buffer() -> Vec<Vector> {
-    let table = BufferTable {
-        count: 1,
-        reserved: [0; 3],
-    };
+    let table = BufferTable::new(1, 0);
     let reference = BufferRef {
         extent: 3,
         index: 15,
@@ -256,10 +253,7 @@ fn buffer() -> Vec<Vector> {
         offset: 983_040,
         length: 65_536,
     };
-    let alloc = AllocRequest {
-        length: 1_000_000,
-        reserved: 0,
-    };
+    let alloc = AllocRequest::of(&[1_000_000]);
     let refusal = Refusal {
         needed: 67_108_864,
         available: 4_096,
@@ -267,10 +261,15 @@ fn buffer() -> Vec<Vector> {
     [
         sample::<BufferTable>(),
         of("one buffer", &table),
+        of("a value and two attachments", &BufferTable::new(3, 2)),
         sample::<BufferRef>(),
         of("the last of an extent", &reference),
         sample::<AllocRequest>(),
         of("a million bytes", &alloc),
+        of(
+            "a value and two attachments",
+            &AllocRequest::of(&[70_000, 1 << 30, 1]),
+        ),
         sample::<Refusal>(),
         of("64 MiB wanted, 4 KiB there", &refusal),
     ]

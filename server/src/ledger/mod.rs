@@ -12,6 +12,8 @@
 //! The ledger does no I/O and reads no clock: it says that an extent must be made or
 //! may be dropped, and is told when that has happened.
 
+mod allocation;
+mod dropping;
 mod extent;
 #[cfg(test)]
 mod model;
@@ -26,6 +28,7 @@ use outrigger_layout::segment::side;
 use outrigger_layout::{Code, Error};
 use outrigger_ringbuf::Mapping;
 
+pub(crate) use allocation::Allocation;
 pub(crate) use extent::{Plan, State};
 pub(crate) use stock::STOCK_MAX;
 pub(crate) use usage::{Tally, Usage};
@@ -34,26 +37,6 @@ use crate::lease::Lease;
 use crate::quota::Account;
 use extent::Extent;
 use stock::Stock;
-
-/// Bytes of empty extents that stay mapped for a while.
-const KEPT_BYTES: u64 = 1 << 20;
-/// Ticks after which an empty extent beyond those is dropped.
-const EMPTY_TICKS: u32 = 2;
-/// Ticks after which any empty extent is dropped.
-const KEPT_TICKS: u32 = 5;
-
-/// Outcome of asking for a buffer.
-#[derive(Debug)]
-pub(crate) enum Allocation {
-    /// Here it is.
-    Ready(Lease),
-    /// Make this extent, then ask again. The bytes are reserved.
-    Grow(Plan),
-    /// Ask again when something was given back. These extents may be dropped.
-    Wait(Vec<u32>),
-    /// It can never fit beside what is never given back: bytes available.
-    Never(u64),
-}
 
 /// All buffers of one session.
 #[derive(Debug)]
@@ -89,20 +72,28 @@ impl Ledger {
         }
     }
 
-    /// Grants a buffer of at least `len` bytes for the client to write.
-    pub(crate) fn grant(&mut self, len: u64) -> Allocation {
-        let plan = Plan::new(side::CLIENT, len);
-        self.stock.ask(plan.buffer_len);
-        let allocation = self.allocate(plan, State::Granted, true);
-        self.usage.grants += u64::from(matches!(allocation, Allocation::Ready(_)));
+    /// Grants buffers of at least these lengths for the client to write, all or none.
+    pub(crate) fn grant(&mut self, lens: &[u64], leases: &mut Vec<Lease>) -> Allocation {
+        for len in lens {
+            self.stock.ask(Plan::new(side::CLIENT, *len).buffer_len);
+        }
+        let allocation = self.allocate(side::CLIENT, lens, true, leases);
+        if matches!(allocation, Allocation::Ready) {
+            self.usage.grants += lens.len() as u64;
+        }
         allocation
     }
 
-    /// Takes a buffer of at least `len` bytes for this process to fill. Who is not `first`
-    /// among those who wait has no extent dropped for it: the first one may be about to
-    /// use it.
-    pub(crate) fn fill(&mut self, len: u64, first: bool) -> Allocation {
-        self.allocate(Plan::new(side::SERVER, len), State::Filled, first)
+    /// Takes buffers of at least these lengths for this process to fill, all or none. Who
+    /// is not `first` among those who wait has no extent dropped for it: the first one
+    /// may be about to use it.
+    pub(crate) fn fill(
+        &mut self,
+        lens: &[u64],
+        first: bool,
+        leases: &mut Vec<Lease>,
+    ) -> Allocation {
+        self.allocate(side::SERVER, lens, first, leases)
     }
 
     /// Grants a free buffer of this size ahead of need, if the client has asked for such
@@ -211,49 +202,6 @@ impl Ledger {
         Ok(())
     }
 
-    /// The peer has unmapped the extent. Returns its mapping, to be unmapped here where
-    /// nobody waits for that.
-    ///
-    /// # Errors
-    /// PROTOCOL if it was not asked to: a violation.
-    pub(crate) fn dropped(&mut self, id: u32) -> Result<Arc<Mapping>, Error> {
-        let dropping = self.extents.get(&id).filter(|extent| extent.dropping);
-        if dropping.is_none() {
-            return Err(Error::protocol(format!("extent {id} is not being dropped")));
-        }
-        let extent = self.extents.remove(&id).expect("it was there");
-        self.usage.vanish(extent.buffers.len(), extent.buffer_len);
-        self.unreserve(extent.side, extent.bytes());
-        Ok(extent.mapping)
-    }
-
-    /// A tick of about a second passed: marks extents that have been empty for long as
-    /// dropping, and names them.
-    pub(crate) fn tick(&mut self) -> Vec<u32> {
-        let mut ids = Vec::new();
-        let mut kept = 0;
-        for (id, extent) in &mut self.extents {
-            if !extent.is_idle() {
-                extent.empty_ticks = 0;
-                continue;
-            }
-            extent.empty_ticks += 1;
-            let long = extent.empty_ticks >= EMPTY_TICKS && kept + extent.bytes() > KEPT_BYTES;
-            if long || extent.empty_ticks >= KEPT_TICKS {
-                extent.dropping = true;
-                ids.push(*id);
-            } else {
-                kept += extent.bytes();
-            }
-        }
-        ids
-    }
-
-    /// True if a later tick has something to do: an extent is empty, or a RECALL is due.
-    pub(crate) fn needs_tick(&self) -> bool {
-        self.stock.is_recallable() || self.extents.values().any(Extent::is_idle)
-    }
-
     /// True if an extent is being made or mapped.
     pub(crate) fn is_growing(&self) -> bool {
         self.growing > 0
@@ -279,76 +227,6 @@ impl Ledger {
     /// Buffers that are not free, by what they do.
     pub(crate) fn counts(&self) -> &Usage {
         &self.usage
-    }
-
-    fn allocate(&mut self, plan: Plan, state: State, may_drop: bool) -> Allocation {
-        let most = self.bytes_max.min(self.account.limit());
-        if plan.bytes() > most {
-            return Allocation::Never(most);
-        }
-        if self.usage.client_buffers() >= self.buffers_max {
-            return Allocation::Wait(Vec::new());
-        }
-        if let Some(lease) = self.take_free(&plan, state) {
-            return Allocation::Ready(lease);
-        }
-        let index = index_of(plan.side);
-        let short = self.reserved[index] + plan.bytes() > self.bytes_max;
-        if short || self.account.charge(plan.bytes()).is_err() {
-            return Allocation::Wait(match (may_drop, short) {
-                (false, _) => Vec::new(),
-                (true, true) => self.drop_empty(&plan),
-                (true, false) => self.drop_all_empty(),
-            });
-        }
-        self.reserved[index] += plan.bytes();
-        self.usage.reserve(plan.bytes());
-        self.growing += 1;
-        Allocation::Grow(plan)
-    }
-
-    fn take_free(&mut self, plan: &Plan, state: State) -> Option<Lease> {
-        let fits = |extent: &Extent| {
-            extent.is_ready() && extent.side == plan.side && extent.buffer_len == plan.buffer_len
-        };
-        let (&id, extent) = self.extents.iter_mut().find(|(_, extent)| fits(extent))?;
-        let index = extent.free.pop()?;
-        extent.buffers[index as usize].state = state;
-        self.usage.shift(State::Free, state, extent.buffer_len);
-        Some(extent.lease(id, index))
-    }
-
-    /// Marks empty extents as dropping until the plan fits, and names them.
-    fn drop_empty(&mut self, plan: &Plan) -> Vec<u32> {
-        let of_side = |extent: &Extent| extent.side == plan.side;
-        let dropping = |extent: &&Extent| of_side(extent) && extent.dropping;
-        let extents = self.extents.values();
-        let mut freed: u64 = extents.filter(dropping).map(Extent::bytes).sum();
-        let reserved = self.reserved[index_of(plan.side)];
-        let mut ids = Vec::new();
-        for (id, extent) in &mut self.extents {
-            if reserved - freed + plan.bytes() <= self.bytes_max {
-                break;
-            }
-            if of_side(extent) && extent.is_idle() {
-                extent.dropping = true;
-                freed += extent.bytes();
-                ids.push(*id);
-            }
-        }
-        ids
-    }
-
-    /// Marks all empty extents as dropping, and names them: it is others that are short.
-    fn drop_all_empty(&mut self) -> Vec<u32> {
-        let mut ids = Vec::new();
-        for (id, extent) in &mut self.extents {
-            if extent.is_idle() {
-                extent.dropping = true;
-                ids.push(*id);
-            }
-        }
-        ids
     }
 
     /// True if the peer has an extent for such buffers still to map.
@@ -438,11 +316,16 @@ mod tests {
         id
     }
 
+    fn grant(ledger: &mut Ledger, lens: &[u64]) -> Allocation {
+        ledger.grant(lens, &mut Vec::new())
+    }
+
     fn granted(ledger: &mut Ledger, len: u64) -> Lease {
         loop {
-            match ledger.grant(len) {
-                Allocation::Ready(lease) => return lease,
-                Allocation::Grow(plan) => drop(grown(ledger, plan)),
+            let mut leases = Vec::new();
+            match ledger.grant(&[len], &mut leases) {
+                Allocation::Ready => return leases.remove(0),
+                Allocation::Grow(plans) => drop(grown(ledger, plans[0])),
                 other => panic!("{other:?}"),
             }
         }
@@ -508,19 +391,22 @@ mod tests {
     fn exhaustion_waits_drops_empty_extents_and_recovers() {
         let mut ledger = ledger(1 << 20);
         let small = granted(&mut ledger, 4096);
-        let Allocation::Wait(drops) = ledger.grant(1 << 20) else {
+        let Allocation::Wait(drops) = grant(&mut ledger, &[1 << 20]) else {
             panic!()
         };
         assert!(drops.is_empty(), "the extent is in use");
         ledger.give_back(&small.reference).unwrap();
-        let Allocation::Wait(drops) = ledger.grant(1 << 20) else {
+        let Allocation::Wait(drops) = grant(&mut ledger, &[1 << 20]) else {
             panic!()
         };
         assert_eq!(drops, [1]);
         ledger.dropped(1).unwrap();
-        assert!(matches!(ledger.grant(1 << 20), Allocation::Grow(_)));
         assert!(matches!(
-            ledger.grant(2 << 20),
+            grant(&mut ledger, &[1 << 20]),
+            Allocation::Grow(_)
+        ));
+        assert!(matches!(
+            grant(&mut ledger, &[2 << 20]),
             Allocation::Never(1_048_576)
         ));
     }
@@ -532,13 +418,45 @@ mod tests {
         for lease in &leases {
             ledger.give_back(&lease.reference).unwrap();
         }
-        let Allocation::Wait(drops) = ledger.grant(2 << 20) else {
+        let Allocation::Wait(drops) = grant(&mut ledger, &[2 << 20]) else {
             panic!()
         };
         assert_eq!(drops.len(), 2);
-        let Allocation::Wait(drops) = ledger.grant(2 << 20) else {
+        let Allocation::Wait(drops) = grant(&mut ledger, &[2 << 20]) else {
             panic!()
         };
         assert!(drops.is_empty(), "two are on their way already");
+    }
+    #[test]
+    fn several_buffers_are_granted_all_or_none() {
+        let mut ledger = ledger(3 << 20);
+        let mut leases = Vec::new();
+        let one = granted(&mut ledger, 1 << 20);
+        let wanted = [1 << 20, 5000, 1 << 20];
+        let short = ledger.grant(&wanted, &mut leases);
+        assert!(
+            matches!(short, Allocation::Wait(_)),
+            "room for one MiB, and 5000 bytes"
+        );
+        assert!(leases.is_empty());
+        ledger.give_back(&one.reference).unwrap();
+        let Allocation::Grow(plans) = ledger.grant(&wanted, &mut leases) else {
+            panic!()
+        };
+        assert_eq!(plans.len(), 2, "one MiB is free");
+        let free = ledger.counts().of(State::Free).buffers;
+        assert_eq!(free, 1, "and stays so until all are there");
+        for plan in plans {
+            grown(&mut ledger, plan);
+        }
+        let got = ledger.grant(&wanted, &mut leases);
+        assert!(matches!(got, Allocation::Ready));
+        let lens: Vec<u64> = leases.iter().map(|lease| lease.reference.length).collect();
+        assert_eq!(lens, [1 << 20, 8192, 1 << 20], "in the order of the asking");
+        let all = grant(&mut ledger, &[1 << 20; 4]);
+        assert!(
+            matches!(all, Allocation::Never(3_145_728)),
+            "never together"
+        );
     }
 }

@@ -11,6 +11,7 @@ use proptest::sample::Index;
 use proptest::{prop_assert, prop_assert_eq, proptest};
 
 use super::*;
+use crate::ledger::dropping::KEPT_TICKS;
 use crate::quota::Quota;
 
 const BYTES_MAX: u64 = 3 << 20;
@@ -19,8 +20,8 @@ const BUFFERS_MAX: u16 = 6;
 
 #[derive(Clone, Debug)]
 enum Move {
-    Grant(u64),
-    Fill(u64, bool),
+    Grant(Vec<u64>),
+    Fill(Vec<u64>, bool),
     Map(Index),
     /// The client uses a grant; what it names may be out of bounds.
     Hold(Index, bool),
@@ -48,10 +49,11 @@ fn moves() -> impl Strategy<Value = Move> {
             Just(1 << 22)
         ]
     };
+    let lens = || prop_oneof![3 => vec(len(), 1), 1 => vec(len(), 2..=4)];
     let index = any::<Index>;
     prop_oneof![
-        4 => len().prop_map(Move::Grant),
-        3 => (len(), any::<bool>()).prop_map(|(len, first)| Move::Fill(len, first)),
+        4 => lens().prop_map(Move::Grant),
+        3 => (lens(), any::<bool>()).prop_map(|(lens, first)| Move::Fill(lens, first)),
         5 => index().prop_map(Move::Map),
         3 => (index(), any::<bool>()).prop_map(|(at, within)| Move::Hold(at, within)),
         3 => (index(), any::<bool>()).prop_map(|(at, again)| Move::Free(at, again)),
@@ -110,28 +112,39 @@ impl Model {
         }
     }
 
-    fn take(&mut self, allocation: Allocation, side: u32, len: u64) {
-        match allocation {
-            Allocation::Ready(lease) => {
-                assert!(lease.reference.length >= len);
-                assert_eq!(self.extents[&lease.reference.extent].side, side);
-                match side {
-                    side::CLIENT => self.granted.push(lease),
-                    _ => self.filled.push(lease),
-                }
-            }
-            Allocation::Grow(plan) if plan.bytes() % 3 == 0 => self.ledger.abandon(&plan),
-            Allocation::Grow(plan) => {
-                let id = self.ledger.add(plan, Arc::new(Mapping::heap(128)));
-                self.announced.push(id);
-                assert!(
-                    self.extents.insert(id, plan).is_none(),
-                    "ids are never reused"
-                );
-            }
-            Allocation::Wait(drops) => self.dropping.extend(drops),
-            Allocation::Never(most) => assert!(len.next_power_of_two() > most),
+    fn take(&mut self, allocation: Allocation, side: u32, lens: &[u64], leases: Vec<Lease>) {
+        let count = leases.len();
+        for (lease, len) in leases.iter().zip(lens) {
+            assert!(lease.reference.length >= *len);
+            assert_eq!(self.extents[&lease.reference.extent].side, side);
         }
+        match side {
+            side::CLIENT => self.granted.extend(leases),
+            _ => self.filled.extend(leases),
+        }
+        match allocation {
+            Allocation::Ready => return assert_eq!(count, lens.len()),
+            Allocation::Grow(plans) => plans.into_iter().for_each(|plan| self.grow(plan)),
+            Allocation::Wait(drops) => self.dropping.extend(drops),
+            Allocation::Never(most) => {
+                let all: u64 = lens.iter().map(|len| Plan::new(side, *len).bytes()).sum();
+                assert!(all > most);
+            }
+        }
+        assert_eq!(count, 0, "all or none");
+    }
+
+    fn grow(&mut self, plan: Plan) {
+        // Memory runs out now and then.
+        if self.announced.len() % 3 == 2 {
+            return self.ledger.abandon(&plan);
+        }
+        let id = self.ledger.add(plan, Arc::new(Mapping::heap(128)));
+        self.announced.push(id);
+        assert!(
+            self.extents.insert(id, plan).is_none(),
+            "ids are never reused"
+        );
     }
 
     fn freed(&mut self, lease: &Lease) {
@@ -140,13 +153,15 @@ impl Model {
 
     fn make(&mut self, one: &Move) {
         match one {
-            Move::Grant(len) => {
-                let allocation = self.ledger.grant(*len);
-                self.take(allocation, side::CLIENT, *len);
+            Move::Grant(lens) => {
+                let mut leases = Vec::new();
+                let allocation = self.ledger.grant(lens, &mut leases);
+                self.take(allocation, side::CLIENT, lens, leases);
             }
-            Move::Fill(len, first) => {
-                let allocation = self.ledger.fill(*len, *first);
-                self.take(allocation, side::SERVER, *len);
+            Move::Fill(lens, first) => {
+                let mut leases = Vec::new();
+                let allocation = self.ledger.fill(lens, *first, &mut leases);
+                self.take(allocation, side::SERVER, lens, leases);
             }
             Move::Map(at) => {
                 if let Some(id) = pick(&mut self.announced, at) {

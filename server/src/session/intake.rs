@@ -14,11 +14,11 @@ use outrigger_layout::{Code, Codec, Error};
 use outrigger_ringbuf::sync::AtomicBool;
 use outrigger_ringbuf::{Consumer, Corrupt, RingView};
 
-use crate::body::{Body, SlotPayload};
+use crate::attachment::{Attachments, Held};
+use crate::body::{Body, Content, SlotPayload};
 use crate::clock::Now;
 use crate::context::Context;
 use crate::handler::Placement;
-use crate::lease::Lease;
 use crate::ledger::Plan;
 use crate::panic::caught;
 use crate::pool::{CallJob, FinishJob, Job, Pool};
@@ -26,7 +26,7 @@ use crate::registry::Registry;
 use crate::reply::Reply;
 use crate::request::Request;
 use crate::session::method::Method;
-use crate::session::value::{Value, read};
+use crate::session::value::{Table, Value, read};
 use crate::session::{Answer, Session};
 
 /// Requests read from one lane before the return ring is looked at again; ABI.md
@@ -123,7 +123,7 @@ impl Intake {
         match header.kind {
             kind::ALLOC => {
                 let wanted: AllocRequest = read(payload, "ALLOC")?;
-                arena.alloc(&self.session, header.correlation, wanted.length)
+                arena.alloc(&self.session, header.correlation, &wanted)
             }
             kind::RETURN => arena.give_back(&self.session, &read(payload, "RETURN")?),
             other => Err(foreign(other, "return ring (allowed: ALLOC, RETURN)")),
@@ -179,10 +179,15 @@ impl Intake {
         };
         self.refresh_method(header.method, services.registry)?;
         let method = &self.methods[header.method as usize - 1];
-        if let Err(error) = method.admit(header, &mut services.now) {
+        let admitted = method.admit(header, &mut services.now);
+        let admitted = admitted.and_then(|()| match value.table() {
+            Some(table) => method.admit_attachments(table.attachments()),
+            None => Ok(()),
+        });
+        if let Err(error) = admitted {
             return self.refuse_call(lane, header, &value, &error, position, services);
         }
-        if method.placement() == Placement::Inline && !matches!(value, Value::Buffer { .. }) {
+        if method.placement() == Placement::Inline && value.table().is_none() {
             return self.run_inline(lane, header, &value, position, services);
         }
         self.offload(lane, header, &value, services)
@@ -218,9 +223,14 @@ impl Intake {
         position: u64,
         services: &Services<'_>,
     ) -> Result<(), Error> {
-        if let Some(reference) = value.reference(&self.payload.0) {
-            let lease = self.hold(&reference, services)?;
-            services.pool.free(&self.session, lease);
+        for reference in value
+            .table()
+            .iter()
+            .flat_map(|table| table.references(&self.payload.0))
+        {
+            if let Some(held) = self.hold(&reference, services)? {
+                services.pool.free(&self.session, held.lease);
+            }
         }
         if Answer::failure_len(error) > INLINE_MAX {
             return self.finish_on_pool(lane, header, Err(error.clone()), services);
@@ -308,15 +318,12 @@ impl Intake {
         services: &Services<'_>,
     ) -> Result<(), Error> {
         let method = &self.methods[header.method as usize - 1];
-        let body = if let Some(value) = value.inline(&self.payload.0) {
-            let mut bytes = SlotPayload::default();
-            bytes.0[..value.len()].copy_from_slice(value);
-            Body::Inline(bytes, value.len())
-        } else if let Some(reference) = value.reference(&self.payload.0) {
-            let lease = self.hold(&reference, services)?;
-            Body::Buffer(lease, reference.offset, reference.length)
-        } else {
-            Body::None
+        let body = match value.table() {
+            Some(table) => self.hold_all(table, value, services)?,
+            None => Body {
+                value: self.content(value),
+                attachments: Attachments::default(),
+            },
         };
         let place = self.session.lane(lane).begin(header)?;
         let asynchronous = method.placement() == Placement::Async;
@@ -333,12 +340,53 @@ impl Intake {
         Ok(())
     }
 
-    /// Takes the buffer that a request names. That may let somebody have one who waits.
+    /// A copy of a value that is in the slot.
+    fn content(&self, value: &Value) -> Content {
+        let Some(value) = value.inline(&self.payload.0) else {
+            return Content::None;
+        };
+        let mut bytes = SlotPayload::default();
+        bytes.0[..value.len()].copy_from_slice(value);
+        Content::Inline(bytes, value.len())
+    }
+
+    /// Takes the buffers that a request names.
     #[cold]
-    fn hold(&self, named: &BufferRef, services: &Services<'_>) -> Result<Lease, Error> {
+    fn hold_all(
+        &self,
+        table: &Table,
+        value: &Value,
+        services: &Services<'_>,
+    ) -> Result<Body, Error> {
+        let mut references = table.references(&self.payload.0);
+        let mut content = self.content(value);
+        if let Some(reference) = references.by_ref().take(table.has_value().into()).next() {
+            content = match self.hold(&reference, services)? {
+                Some(held) => Content::Buffer(held),
+                None => Content::Inline(SlotPayload::default(), 0),
+            };
+        }
+        let mut attachments = Attachments::default();
+        for reference in references {
+            let held = self.hold(&reference, services)?;
+            attachments.push(held, self.session.peer().in_place);
+        }
+        Ok(Body {
+            value: content,
+            attachments,
+        })
+    }
+
+    /// Takes the buffer that a request names; none for no bytes. That may let somebody
+    /// have one who waits.
+    fn hold(&self, named: &BufferRef, services: &Services<'_>) -> Result<Option<Held>, Error> {
+        if named.is_nothing() {
+            return Ok(None);
+        }
         let (lease, plans) = self.session.arena().hold(&self.session, named)?;
         services.pool.grow(&self.session, plans);
-        Ok(lease)
+        let (offset, len) = (named.offset, named.length);
+        Ok(Some(Held { lease, offset, len }))
     }
 
     /// Hands an answer that does not fit a slot to the worker pool.

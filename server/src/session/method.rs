@@ -24,6 +24,7 @@ pub(super) struct Method {
     generation: u64,
     handler: Option<Arc<dyn Handler>>,
     placement: Placement,
+    takes_attachments: bool,
     /// One bit for each codec it takes.
     codecs: [u64; 4],
 }
@@ -39,6 +40,7 @@ impl Method {
             generation: u64::MAX,
             handler: None,
             placement: Placement::Inline,
+            takes_attachments: false,
             codecs: [0; 4],
         }
     }
@@ -66,7 +68,12 @@ impl Method {
         self.codecs = [0; 4];
         self.mismatch = None;
         if let Some(handler) = &self.handler {
-            self.placement = handler.placement();
+            self.takes_attachments = handler.takes_attachments();
+            self.placement = match handler.placement() {
+                // Their buffers may be waited for.
+                Placement::Inline if self.takes_attachments => Placement::Pool,
+                placement => placement,
+            };
             self.mismatch = check_fingerprint(&self.name, self.fingerprint, &**handler).err();
             if self.mismatch.is_some() {
                 return;
@@ -101,6 +108,19 @@ impl Method {
             return Err(self.foreign_codec(&**handler, Codec(codec)));
         }
         Ok(())
+    }
+
+    /// Decides whether the handler takes what is attached to a call.
+    ///
+    /// # Errors
+    /// INVALID_ARGUMENT if it takes no attachments: the answer to the call.
+    pub(super) fn admit_attachments(&self, count: u8) -> Result<(), Error> {
+        if count == 0 || self.takes_attachments {
+            return Ok(());
+        }
+        let name = &self.name;
+        let text = format!("{count} attachments (method {name} takes none)");
+        Err(Error::invalid_argument(text))
     }
 
     #[cold]

@@ -3,7 +3,6 @@
 
 use outrigger_layout::Error;
 use outrigger_layout::buffer::{BufferRef, BufferTable};
-use outrigger_layout::limits::BUFFERS_MAX;
 use outrigger_layout::slot::{SlotHeader, TraceContext, flag};
 
 /// Where the value of a request is. Small enough for a register: it is made and
@@ -14,8 +13,17 @@ pub(super) enum Value {
     None,
     /// These bytes of the payload.
     Inline { start: u32, len: u32 },
-    /// A buffer of the client segment, whose reference is here in the payload.
-    Buffer { reference_at: u32 },
+    /// These bytes of the payload, or the first buffer of the table; and the attachments.
+    Buffers(Table),
+}
+
+/// Where the references of a table of buffers are.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Table {
+    references_at: u16,
+    count: u8,
+    attachments: u8,
+    payload_len: u16,
 }
 
 impl Value {
@@ -52,16 +60,27 @@ impl Value {
             return Ok(Self::Inline { start, len });
         }
         let table_end = at + size_of::<BufferTable>();
-        let end = table_end + size_of::<BufferRef>();
-        exactly(payload, end)?;
-        let table: BufferTable = read(&payload[at..table_end], "buffer table")?;
-        if u64::from(table.count) != BUFFERS_MAX {
-            let count = table.count;
-            let text = format!("{count} buffers in a table (allowed: {BUFFERS_MAX})");
+        if payload.len() < table_end {
+            let len = payload.len();
+            let text = format!("buffer table in {len} bytes (needed: {table_end})");
             return Err(Error::protocol(text));
         }
-        let reference_at = table_end as u32;
-        Ok(Self::Buffer { reference_at })
+        let table: BufferTable = read(&payload[at..table_end], "buffer table")?;
+        table.check().map_err(Error::protocol)?;
+        let end = table_end + table.count as usize * size_of::<BufferRef>();
+        if table.has_value() {
+            exactly(payload, end)?;
+        } else if payload.len() < end {
+            let len = payload.len();
+            let text = format!("buffer references in {len} bytes (needed: {end})");
+            return Err(Error::protocol(text));
+        }
+        Ok(Self::Buffers(Table {
+            references_at: table_end as u16,
+            count: table.count as u8,
+            attachments: table.attachments as u8,
+            payload_len: payload.len() as u16,
+        }))
     }
 
     /// The bytes of a value that is in the payload.
@@ -72,20 +91,42 @@ impl Value {
                 let (start, len) = (start as usize, len as usize);
                 Some(&payload[start..start + len])
             }
+            Self::Buffers(table) if !table.has_value() => {
+                let start = table.references_at as usize
+                    + usize::from(table.count) * size_of::<BufferRef>();
+                Some(&payload[start..table.payload_len.into()])
+            }
             _ => None,
         }
     }
 
-    /// The reference of a value that is in a buffer.
-    pub(super) fn reference(&self, payload: &[u8]) -> Option<BufferRef> {
-        match *self {
-            Self::Buffer { reference_at } => {
-                let start = reference_at as usize;
-                let bytes = &payload[start..start + size_of::<BufferRef>()];
-                Some(bytemuck::pod_read_unaligned(bytes))
-            }
+    /// The table of a message with buffers.
+    #[inline]
+    pub(super) fn table(&self) -> Option<&Table> {
+        match self {
+            Self::Buffers(table) => Some(table),
             _ => None,
         }
+    }
+}
+
+impl Table {
+    /// True if the value is in the first buffer.
+    pub(super) fn has_value(&self) -> bool {
+        self.attachments < self.count
+    }
+
+    /// How many attachments there are.
+    pub(super) fn attachments(&self) -> u8 {
+        self.attachments
+    }
+
+    /// What the client named: the value's buffer, if it has one, then the attachments.
+    pub(super) fn references(&self, payload: &[u8]) -> impl Iterator<Item = BufferRef> {
+        let start = usize::from(self.references_at);
+        let end = start + usize::from(self.count) * size_of::<BufferRef>();
+        let references = payload[start..end].chunks_exact(size_of::<BufferRef>());
+        references.map(bytemuck::pod_read_unaligned)
     }
 }
 

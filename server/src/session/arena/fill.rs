@@ -22,11 +22,11 @@ use crate::session::arena::{Arena, Books, begin_ticking, note_move, request_drop
 const FILL_WAIT_MAX: Duration = Duration::from_secs(5);
 
 /// A worker that wants a buffer.
-struct Filler {
-    len: u64,
+struct Filler<'a> {
+    lens: &'a [u64],
     /// Its number in the queue, where it is once it has to wait.
     number: u64,
-    /// It had an extent made, which the client has still to map.
+    /// It had extents made, which the client has still to map.
     growing: bool,
     give_up: Instant,
     deadline_ns: u64,
@@ -34,13 +34,16 @@ struct Filler {
 
 /// What came of looking for a buffer.
 enum Attempt {
-    Over(Result<Lease, Error>),
-    Grow(Plan),
+    Over(Result<(), Error>),
+    Grow(Vec<Plan>),
     Wait(Vec<u32>),
 }
 
 impl Arena {
-    /// A buffer of at least `len` bytes for a reply. Waits, on a worker.
+    /// Adds buffers of at least these lengths for a reply, all or none. Waits, on a worker.
+    ///
+    /// Preconditions: the caller has no reply buffer, or those who have one and wait could
+    /// wait for each other.
     ///
     /// # Errors
     /// TIMEOUT at the deadline, PEER_GONE if the session ends, RESOURCE_EXHAUSTED
@@ -49,17 +52,18 @@ impl Arena {
     pub(crate) fn fill(
         &self,
         session: &Session,
-        len: u64,
+        lens: &[u64],
         deadline_ns: u64,
-    ) -> Result<Lease, Error> {
+        leases: &mut Vec<Lease>,
+    ) -> Result<(), Error> {
         let mut books = lock(&self.books);
-        let mut filler = Filler::new(&mut books, len, deadline_ns);
+        let mut filler = Filler::new(&mut books, lens, deadline_ns);
         let outcome = loop {
-            match filler.attempt(session, &mut books) {
+            match filler.attempt(session, &mut books, leases) {
                 Attempt::Over(outcome) => break outcome,
-                Attempt::Grow(plan) => {
+                Attempt::Grow(plans) => {
                     drop(books);
-                    let grown = self.grow(session, &plan);
+                    let grown = self.grow_each(session, &plans);
                     books = lock(&self.books);
                     filler.growing = true;
                     if let Err(error) = grown {
@@ -88,14 +92,41 @@ impl Arena {
         note_move(session, &mut books);
         outcome
     }
+
+    /// Adds buffers as `fill` does, if they can be had at once.
+    pub(crate) fn try_fill(&self, lens: &[u64], leases: &mut Vec<Lease>) -> bool {
+        let ledger = &mut lock(&self.books).ledger;
+        match ledger.fill(lens, false, leases) {
+            Allocation::Ready => return true,
+            Allocation::Grow(plans) => plans.iter().for_each(|plan| ledger.abandon(plan)),
+            Allocation::Wait(_) | Allocation::Never(_) => {}
+        }
+        false
+    }
+
+    /// Makes several extents.
+    ///
+    /// # Errors
+    /// That of the first one that could not be made; those behind it are not made either.
+    fn grow_each(&self, session: &Session, plans: &[Plan]) -> Result<(), Error> {
+        for (at, plan) in plans.iter().enumerate() {
+            if let Err(error) = self.grow(session, plan) {
+                for rest in &plans[at + 1..] {
+                    self.refuse_growing(session, rest, &error);
+                }
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
 }
 
-impl Filler {
-    fn new(books: &mut Books, len: u64, deadline_ns: u64) -> Self {
+impl<'a> Filler<'a> {
+    fn new(books: &mut Books, lens: &'a [u64], deadline_ns: u64) -> Self {
         let number = books.next_filler;
         books.next_filler += 1;
         Self {
-            len,
+            lens,
             number,
             growing: false,
             give_up: Instant::now() + FILL_WAIT_MAX,
@@ -103,28 +134,40 @@ impl Filler {
         }
     }
 
-    fn attempt(&mut self, session: &Session, books: &mut Books) -> Attempt {
+    fn attempt(
+        &mut self,
+        session: &Session,
+        books: &mut Books,
+        leases: &mut Vec<Lease>,
+    ) -> Attempt {
         if session.closing().is_closed() {
             let text = "the session ended";
             return Attempt::Over(Err(Error::with_details(Code::PEER_GONE, &[&text])));
         }
         let queue = &books.filling;
         let first = queue.front().is_none_or(|first| *first == self.number);
-        match books.ledger.fill(self.len, first) {
-            Allocation::Ready(lease) => Attempt::Over(Ok(lease)),
+        let ledger = &mut books.ledger;
+        match ledger.fill(self.lens, first, leases) {
+            Allocation::Ready => Attempt::Over(Ok(())),
             Allocation::Never(available) => {
-                Attempt::Over(Err(Error::buffer_too_small(self.len, available)))
+                Attempt::Over(Err(Error::buffer_too_small(self.needed(), available)))
             }
-            Allocation::Grow(plan) if self.growing && books.ledger.awaits_mapping(&plan) => {
-                books.ledger.abandon(&plan);
+            Allocation::Grow(plans)
+                if self.growing && plans.iter().any(|plan| ledger.awaits_mapping(plan)) =>
+            {
+                plans.iter().for_each(|plan| ledger.abandon(plan));
                 Attempt::Wait(Vec::new())
             }
-            Allocation::Grow(plan) => Attempt::Grow(plan),
+            Allocation::Grow(plans) => Attempt::Grow(plans),
             Allocation::Wait(drops) => {
                 self.growing &= drops.is_empty();
                 Attempt::Wait(drops)
             }
         }
+    }
+
+    fn needed(&self) -> u64 {
+        self.lens.iter().sum()
     }
 
     /// Stands in the queue, if it does not yet.
@@ -148,10 +191,10 @@ impl Filler {
     fn left(&self, books: &Books) -> Result<Duration, Error> {
         let left = self.give_up.saturating_duration_since(Instant::now());
         if left.is_zero() {
-            let (len, available) = (self.len, books.ledger.available(side::SERVER));
+            let (len, available) = (self.needed(), books.ledger.available(side::SERVER));
             let buffers = books.ledger.counts().client_buffers();
             return Err(Error::resource_exhausted(format!(
-                "no reply buffer of {len} bytes came back: {buffers} are with the client, \
+                "no buffer for a reply of {len} bytes came back: {buffers} are with the client, \
                  {available} bytes are left"
             )));
         }

@@ -98,7 +98,7 @@ impl Arena {
                 wanted, refusals, ..
             } = &mut *books;
             wanted.retain(|one| {
-                let refused = one.growing && one.len <= plan.buffer_len;
+                let refused = one.growing && one.lens().iter().any(|len| *len <= plan.buffer_len);
                 if refused {
                     *refusals += 1;
                     self.refuse(session, one, error.code(), 0);

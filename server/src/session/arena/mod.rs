@@ -15,7 +15,7 @@ mod tick;
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex};
 
-use outrigger_layout::buffer::{BufferRef, Refusal};
+use outrigger_layout::buffer::{AllocRequest, BUFFERS, BufferRef, Refusal};
 use outrigger_layout::frame::control;
 use outrigger_layout::{Code, Error};
 use outrigger_ringbuf::RingView;
@@ -31,16 +31,26 @@ use grants::Grants;
 #[derive(Debug)]
 struct Wanted {
     correlation: u64,
-    len: u64,
-    /// An extent is being made for it.
+    /// How large its buffers must be, and how many there are.
+    lens: [u64; BUFFERS],
+    count: usize,
+    /// Extents are being made for it.
     growing: bool,
     /// It has waited for a tick: younger ones overtake it no more.
     overdue: bool,
 }
 
+impl Wanted {
+    fn lens(&self) -> &[u64] {
+        &self.lens[..self.count]
+    }
+}
+
 #[derive(Debug)]
 struct Books {
     ledger: Ledger,
+    /// Buffers on their way to the client; empty but while they are granted.
+    granted: Vec<Lease>,
     wanted: Vec<Wanted>,
     /// Workers that wait for a reply buffer, by number, in the order of their coming.
     filling: VecDeque<u64>,
@@ -88,6 +98,7 @@ impl Arena {
     pub(crate) fn new(grants: RingView, ledger: Ledger, allocs_max: usize) -> Self {
         let books = Books {
             ledger,
+            granted: Vec::new(),
             wanted: Vec::new(),
             filling: VecDeque::new(),
             next_filler: 0,
@@ -119,12 +130,13 @@ impl Arena {
     /// worker must make; the poller makes none.
     ///
     /// # Errors
-    /// PROTOCOL if more ALLOCs are unanswered than calls can be in flight.
+    /// PROTOCOL if more ALLOCs are unanswered than calls can be in flight, or if it asks
+    /// for what no client may ask for.
     pub(crate) fn alloc(
         &self,
         session: &Session,
         correlation: u64,
-        len: u64,
+        request: &AllocRequest,
     ) -> Result<Vec<Plan>, Error> {
         let mut books = lock(&self.books);
         if books.wanted.len() >= self.allocs_max {
@@ -134,9 +146,11 @@ impl Arena {
                 max + 1
             )));
         }
-        let payload_max = session.limits().payload_max;
-        if len == 0 || len > payload_max {
-            let text = format!("ALLOC of {len} bytes (allowed: 1 to {payload_max})");
+        let limits = session.limits();
+        let (count, lens) = request.read(limits.payload_max).map_err(Error::protocol)?;
+        if count > usize::from(limits.buffers_max) {
+            let max = limits.buffers_max;
+            let text = format!("ALLOC of {count} buffers (maximum {max})");
             return Err(Error::protocol(text));
         }
         if correlation == 0 {
@@ -144,7 +158,8 @@ impl Arena {
         }
         books.wanted.push(Wanted {
             correlation,
-            len,
+            lens,
+            count,
             growing: false,
             overdue: false,
         });
@@ -228,28 +243,36 @@ impl Arena {
         let (mut starved, mut strictly) = (false, false);
         let Books {
             ledger,
+            granted,
             wanted,
             refusals,
             ..
         } = books;
+        // What was made for somebody may have gone to others: then it is made again.
+        let was_growing = ledger.is_growing();
         wanted.retain_mut(|one| {
             if strictly {
                 return true;
             }
-            match ledger.grant(one.len) {
-                Allocation::Ready(lease) => {
-                    self.grants
-                        .grant(session, one.correlation, &lease.reference);
+            match ledger.grant(one.lens(), granted) {
+                Allocation::Ready => {
+                    for lease in granted.drain(..) {
+                        let reference = &lease.reference;
+                        self.grants.grant(session, one.correlation, reference);
+                    }
                     return false;
                 }
-                Allocation::Grow(plan) if one.growing || starved => ledger.abandon(&plan),
-                Allocation::Grow(plan) => {
+                Allocation::Grow(unmade) if starved || (one.growing && was_growing) => {
+                    strictly |= one.overdue;
+                    unmade.iter().for_each(|plan| ledger.abandon(plan));
+                }
+                Allocation::Grow(unmade) => {
                     one.growing = true;
-                    plans.push(plan);
+                    plans.extend(unmade);
                 }
                 Allocation::Wait(drops) => {
                     starved = true;
-                    strictly = one.overdue;
+                    strictly |= one.overdue;
                     request_drops(session, &drops);
                 }
                 Allocation::Never(available) => {
@@ -284,7 +307,7 @@ impl Arena {
 
     fn refuse(&self, session: &Session, one: &Wanted, code: Code, available: u64) {
         let refusal = Refusal {
-            needed: one.len,
+            needed: one.lens().iter().sum(),
             available,
         };
         self.grants.refuse(session, one.correlation, code, &refusal);
