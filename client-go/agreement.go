@@ -45,13 +45,15 @@ func (t *methodTable) remember(method *Method, asked [16]byte) {
 //
 // A refusal comes before the method is called; so it is called once.
 func (c *Conn) invokeOther(
-	ctx context.Context, method *Method, request rkyv.Encodable, begun [16]byte, refused error,
+	ctx context.Context, method *Method, begun [16]byte, refused error,
+	request rkyv.Encodable, attached *Attachments,
 ) (Archive, error) {
 	attempt := func(asked [16]byte) (Archive, error, bool) {
 		if asked == begun {
 			return Archive{}, nil, false
 		}
-		archive, err := c.invokeTyped(ctx, methodKey{method.Name, asked}, request)
+		key := methodKey{method.Name, asked}
+		archive, err := c.invokeWith(ctx, key, request, attached)
 		if err != nil && isMismatch(err) {
 			return Archive{}, nil, false
 		}

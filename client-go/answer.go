@@ -9,8 +9,8 @@ import (
 // The token holder writes it out of a slot; once the record is settled it is
 // the owner's to read.
 //
-//	body  [ TRACE 32 | BUFFERS 16+32 | DETAIL 16 | value … ]   copied out of the slot
-//	                                               from … to
+//	body  [ TRACE 32 | BUFFERS 16+n·32 | DETAIL 16 | value … ]   copied out of the slot
+//	                                                 from … to
 type answer struct {
 	// ended is why the session ended without an answer, else nil.
 	ended error
@@ -24,7 +24,11 @@ type answer struct {
 	// where a grant lies.
 	extent *extent
 	ref    abi.BufferRef
-	body   [abi.LimitInlineMax]byte
+	// attached are the attachments; those without bytes have no extent. Of an ALLOC
+	// for several buffers they are the grants behind the first.
+	attached      [abi.LimitAttachmentsMax]granted
+	attachedCount int
+	body          [abi.LimitInlineMax]byte
 }
 
 // allowedFlags are those that a reply may have.
@@ -41,7 +45,7 @@ func (a *answer) read(replies *ring.Consumer, h *abi.SlotHeader, extents *extent
 	replies.Copy(a.body[:h.PayloadLen])
 	a.code, a.flags = h.Code, h.Flags
 	a.from, a.to = 0, int(h.PayloadLen)
-	a.extent = nil
+	a.extent, a.attachedCount = nil, 0
 	if h.Flags == 0 {
 		return nil
 	}
@@ -86,7 +90,7 @@ func (a *answer) skipPrefixes(extents *extentTable) error {
 		}
 	}
 	if a.flags&abi.FlagBuffers != 0 {
-		if err := a.takeBuffer(extents); err != nil {
+		if err := a.takeBuffers(extents); err != nil {
 			return err
 		}
 	}
@@ -113,30 +117,88 @@ func (a *answer) takeDetail() error {
 	return nil
 }
 
-// takeBuffer reads the table of buffers, which has one row in this version.
-func (a *answer) takeBuffer(extents *extentTable) error {
+// takeBuffers reads the table of buffers: the value's, if it has one, and those of the
+// attachments.
+func (a *answer) takeBuffers(extents *extentTable) error {
+	var table abi.BufferTable
 	at := a.from
-	if err := a.skip(abi.BufferTableSize + abi.BufferRefSize); err != nil {
+	if err := a.skip(abi.BufferTableSize); err != nil {
 		return err
 	}
-	var table abi.BufferTable
 	table.Decode(a.body[at:])
-	if table.Count != 1 || table.Attachments != 0 {
-		return violation("%d buffers, %d attachments (allowed: 1 and 0)",
-			table.Count, table.Attachments)
+	if err := a.checkTable(&table); err != nil {
+		return err
 	}
-	allowed := 0
-	if a.flags&abi.FlagDetail != 0 {
-		allowed = abi.DetailPrefixSize
+	at = a.from
+	if err := a.skip(int(table.Count) * abi.BufferRefSize); err != nil {
+		return err
 	}
-	if a.to-a.from != allowed {
-		return violation("%d bytes behind the buffer references (allowed: %d)",
-			a.to-a.from, allowed)
+	if table.Attachments < table.Count {
+		allowed := 0
+		if a.flags&abi.FlagDetail != 0 {
+			allowed = abi.DetailPrefixSize
+		}
+		if a.to-a.from != allowed {
+			return violation("%d bytes behind the buffer references (allowed: %d)",
+				a.to-a.from, allowed)
+		}
+		a.ref.Decode(a.body[at:])
+		var err error
+		if a.extent, err = extents.resolve(&a.ref, abi.SideServer); err != nil {
+			return err
+		}
+		at += abi.BufferRefSize
 	}
-	a.ref.Decode(a.body[at+abi.BufferTableSize:])
-	var err error
-	a.extent, err = extents.resolve(&a.ref, abi.SideServer)
-	return err
+	for i := range int(table.Attachments) {
+		if err := a.attach(a.body[at+i*abi.BufferRefSize:], extents); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (a *answer) checkTable(table *abi.BufferTable) error {
+	count, attachments := table.Count, table.Attachments
+	switch {
+	case count == 0 || count > abi.LimitBuffersMax:
+		return violation("%d buffers (allowed: 1 to %d)", count, abi.LimitBuffersMax)
+	case attachments > abi.LimitAttachmentsMax:
+		return violation("%d attachments (maximum %d)", attachments, abi.LimitAttachmentsMax)
+	case attachments != count && attachments+1 != count:
+		return violation("%d attachments of %d buffers (allowed: all, or all but the value's)",
+			attachments, count)
+	case attachments > 0 && Code(a.code) != CodeOK:
+		return violation("%d attachments of an error (allowed: 0)", attachments)
+	}
+	return nil
+}
+
+// attach reads the reference of an attachment.
+func (a *answer) attach(reference []byte, extents *extentTable) error {
+	g := &a.attached[a.attachedCount]
+	*g = granted{}
+	g.ref.Decode(reference)
+	if g.ref.Extent != 0 || g.ref.Length != 0 {
+		var err error
+		if g.extent, err = extents.resolve(&g.ref, abi.SideServer); err != nil {
+			return err
+		}
+	}
+	a.attachedCount++
+	return nil
+}
+
+// buffers counts the buffers of the session that the answer has.
+func (a *answer) buffers() (count int64) {
+	if a.extent != nil {
+		count++
+	}
+	for i := range a.attachedCount {
+		if a.attached[i].extent != nil {
+			count++
+		}
+	}
+	return count
 }
 
 func (a *answer) skip(size int) error {

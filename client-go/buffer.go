@@ -61,42 +61,106 @@ func (c *Conn) Alloc(ctx context.Context, n int) (Buffer, error) {
 	if n < 0 {
 		return Buffer{}, failure(CodeInvalidArgument, fmt.Sprintf("%d bytes (minimum 0)", n))
 	}
-	if err := ctx.Err(); err != nil {
-		return Buffer{}, expired(err)
-	}
-	if uint64(n) > c.payloadMax {
-		return Buffer{}, failure(CodeBufferTooSmall, n, c.payloadMax)
-	}
-	if err := c.refusal(); err != nil {
-		return Buffer{}, err
-	}
 	if n <= abi.LimitInlineMax {
+		if err := ctx.Err(); err != nil {
+			return Buffer{}, expired(err)
+		}
+		if err := c.refusal(); err != nil {
+			return Buffer{}, err
+		}
 		return bufferIn(newCell(n), n), nil
 	}
-	e, ref, stocked := c.fromStock(n)
-	if !stocked {
-		r, err := c.acquire(ctx)
-		if err != nil {
-			return Buffer{}, err
-		}
-		if e, ref, err = c.borrow(ctx, r, n); err != nil {
-			return Buffer{}, err
-		}
-		return c.lease(r, e, &ref, n)
+	var buffer [1]Buffer
+	if err := c.allocLarge(ctx, []int{n}, buffer[:]); err != nil {
+		return Buffer{}, err
 	}
-	return c.lease(nil, e, &ref, n)
+	return buffer[0], nil
 }
 
-// lease makes a Buffer of a grant, and gives the record back that it was asked with.
-func (c *Conn) lease(r *record, e *extent, ref *abi.BufferRef, n int) (Buffer, error) {
-	m, err := c.leasing(e, ref)
+// AllocAll returns a Buffer for each of these sizes, as Alloc does, or none of them. Use
+// it for what one call sends together: of goroutines that have one Buffer each and wait
+// for another, each may wait for the others.
+//
+// Errors: those of Alloc; ErrInvalidArgument for more than 5 sizes that do not fit in a
+// slot, or more than the session may have.
+func (c *Conn) AllocAll(ctx context.Context, sizes ...int) ([]Buffer, error) {
+	buffers := make([]Buffer, len(sizes))
+	var large, places []int
+	for i, n := range sizes {
+		if n > abi.LimitInlineMax {
+			large, places = append(large, n), append(places, i)
+			continue
+		}
+		var err error
+		if buffers[i], err = c.Alloc(ctx, n); err != nil {
+			return nil, err
+		}
+	}
+	if len(large) == 0 {
+		return buffers, nil
+	}
+	if len(large) > abi.LimitBuffersMax {
+		return nil, failure(CodeInvalidArgument,
+			fmt.Sprintf("%d buffers at once (maximum %d)", len(large), abi.LimitBuffersMax))
+	}
+	var got [abi.LimitBuffersMax]Buffer
+	if err := c.allocLarge(ctx, large, got[:]); err != nil {
+		return nil, err
+	}
+	for i, place := range places {
+		buffers[place] = got[i]
+	}
+	return buffers, nil
+}
+
+// allocLarge makes Buffers of so many bytes, which do not fit in a slot, all or none.
+func (c *Conn) allocLarge(ctx context.Context, lengths []int, into []Buffer) error {
+	for _, n := range lengths {
+		if uint64(n) > c.payloadMax {
+			return failure(CodeBufferTooSmall, n, c.payloadMax)
+		}
+	}
+	if err := ctx.Err(); err != nil {
+		return expired(err)
+	}
+	if err := c.refusal(); err != nil {
+		return err
+	}
+	var space [abi.LimitBuffersMax]granted
+	buffers := space[:len(lengths)]
+	var r *record
+	if !c.fromStock(lengths, buffers) {
+		var err error
+		if r, err = c.acquire(ctx); err != nil {
+			return err
+		}
+		if err := c.borrow(ctx, r, lengths, buffers, nil); err != nil {
+			return err
+		}
+	}
+	err := c.leaseAll(buffers, lengths, into)
 	if r != nil {
 		c.release(r)
 	}
-	if err != nil {
-		return Buffer{}, err
+	return err
+}
+
+// leaseAll makes Buffers of grants, all or none.
+func (c *Conn) leaseAll(buffers []granted, lengths []int, into []Buffer) error {
+	for i := range buffers {
+		m, err := c.leasing(buffers[i].extent, &buffers[i].ref)
+		if err != nil {
+			for j := range i {
+				into[j].Release()
+			}
+			for j := i + 1; j < len(buffers); j++ {
+				c.surrender(&buffers[j].ref)
+			}
+			return err
+		}
+		into[i] = bufferIn(m, lengths[i])
 	}
-	return bufferIn(m, n), nil
+	return nil
 }
 
 // FromBytes returns a Buffer with a copy of value.
@@ -257,8 +321,7 @@ func (c *Conn) sendBuffer(
 	if b.cell == nil {
 		return c.send(ctx, r, header, nil, nil)
 	}
-	l := b.cell.leased()
-	if l == nil || l.extent.side == abi.SideServer {
+	if !b.isGranted() {
 		err := c.send(ctx, r, header, b.cell.view(b.length), nil)
 		b.Release()
 		return err
@@ -267,7 +330,7 @@ func (c *Conn) sendBuffer(
 		c.release(r)
 		return failure(CodeInvalidHandle, "the buffer was released or sent")
 	}
-	_, _, ref := l.take()
+	_, _, ref := b.cell.lease.take()
 	b.cell.recycle()
 	ref.Length = uint64(b.length)
 	return c.sendGranted(r, header, &ref)

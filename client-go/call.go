@@ -99,7 +99,7 @@ func (c *Conn) send(
 		return c.sendLarge(ctx, r, header, value, message, len(value))
 	}
 	if message != nil {
-		length, err := c.encodeInline(r, message)
+		length, err := c.encodeInline(r, message, len(r.inline))
 		if full, ok := err.(*rkyv.FullError); ok {
 			return c.sendLarge(ctx, r, header, nil, message, full.Needed)
 		}
@@ -139,9 +139,7 @@ func (c *Conn) abandon(r *record, err error) error {
 			c.replies-- // its reader could not know
 			c.token.Unlock()
 		}
-		if r.answer.extent != nil {
-			c.giveBack(r.correlation, &r.answer.ref)
-		}
+		c.giveBackAll(r.correlation, &r.answer)
 	}
 	c.release(r)
 	return err
@@ -163,6 +161,7 @@ func (c *Conn) collect(r *record, dst []byte, reading bool) ([]byte, error) {
 		c.release(r)
 		return nil, err
 	}
+	c.detach(r)
 	var value []byte
 	var err error
 	if Code(a.code) != CodeOK {

@@ -122,6 +122,9 @@ func (c *Conn) collectValue(r *record, reading bool) (m *cell, length int, err e
 	case a.ended != nil:
 		err = a.ended
 		c.release(r)
+	case a.attachedCount > 0: // nobody has taken them
+		c.detach(r)
+		return c.collectValue(r, false)
 	case Code(a.code) != CodeOK:
 		err = c.collectError(a)
 		c.retire(r)

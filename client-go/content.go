@@ -14,18 +14,20 @@ import (
 //	             │ does not: its length is known now
 //	             └─▶ a granted buffer, encoded straight into it
 
-// encodeInline writes a message into memory of the record.
+// encodeInline writes a message into memory of the record, into so many bytes of it.
 //
 // Preconditions and errors: those of encode. If the message ends the goroutine, the
 // record is given back.
-func (c *Conn) encodeInline(r *record, message rkyv.Encodable) (length int, err error) {
+func (c *Conn) encodeInline(
+	r *record, message rkyv.Encodable, room int,
+) (length int, err error) {
 	returned := false
 	defer func() {
 		if !returned {
 			c.release(r)
 		}
 	}()
-	length, err = c.encode(r, r.inline[:], message)
+	length, err = c.encode(r, r.inline[:room], message)
 	returned = true
 	return length, err
 }

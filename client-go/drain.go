@@ -75,9 +75,10 @@ func (c *Conn) takeReply(l *lane, h *abi.SlotHeader, mine *record) error {
 		return err
 	}
 	// From here on the answer is somebody's, who gives its buffer back.
-	if r.answer.extent != nil {
-		c.counters.held.Add(1)
-	} else {
+	if h.Flags&abi.FlagBuffers != 0 {
+		c.counters.held.Add(r.answer.buffers())
+	}
+	if r.answer.extent == nil {
 		c.copied += uint64(r.answer.to - r.answer.from)
 	}
 	l.replied = max(l.replied, h.Deadline)
@@ -91,9 +92,7 @@ func (c *Conn) takeReply(l *lane, h *abi.SlotHeader, mine *record) error {
 		return nil
 	}
 	c.counters.lateReplies.Add(1)
-	if r.answer.extent != nil {
-		c.giveBack(h.Correlation, &r.answer.ref)
-	}
+	c.giveBackAll(h.Correlation, &r.answer)
 	c.bury(r)
 	return nil
 }

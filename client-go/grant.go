@@ -37,14 +37,14 @@ func (c *Conn) sendLarge(
 		c.release(r)
 		return failure(CodeBufferTooSmall, length, c.payloadMax)
 	}
-	e, ref, stocked := c.fromStock(length)
-	if !stocked {
-		var err error
-		if e, ref, err = c.borrow(ctx, r, length); err != nil {
+	lengths, into := [1]int{length}, [1]granted{}
+	if !c.fromStock(lengths[:], into[:]) {
+		if err := c.borrow(ctx, r, lengths[:], into[:], nil); err != nil {
 			return err
 		}
 	}
-	if err := c.fill(r, e, &ref, value, message); err != nil {
+	ref := into[0].ref
+	if err := c.fill(r, into[0].extent, &ref, value, message); err != nil {
 		c.release(r)
 		return err
 	}
@@ -110,22 +110,24 @@ func (c *Conn) fill(
 	return nil
 }
 
-// borrow asks the server for a buffer of at least that many bytes.
+// borrow asks the server for buffers of at least these lengths, all or none. If they do
+// not come soon, impatient is called once, unless it is nil: to put down what the caller
+// has, for which others may wait.
 //
-// Errors: why there is none; the record is not the caller's any more.
+// Errors: why there are none; the record is not the caller's any more.
 func (c *Conn) borrow(
-	ctx context.Context, r *record, length int,
-) (*extent, abi.BufferRef, error) {
-	if err := c.askBuffer(r, length); err != nil {
+	ctx context.Context, r *record, lengths []int, into []granted, impatient func(),
+) error {
+	if err := c.askBuffers(r, lengths); err != nil {
 		r.withdraw()
 		c.release(r)
-		return nil, abi.BufferRef{}, err
+		return err
 	}
-	switch c.waitForGrant(ctx, r) {
+	switch c.waitForGrant(ctx, r, impatient) {
 	case gaveUp:
-		return nil, abi.BufferRef{}, c.abandon(r, expired(ctx.Err()))
+		return c.abandon(r, expired(ctx.Err()))
 	case stopped:
-		return nil, abi.BufferRef{}, c.abandon(r, c.refusal())
+		return c.abandon(r, c.refusal())
 	}
 	a := &r.answer
 	var err error
@@ -134,19 +136,32 @@ func (c *Conn) borrow(
 		err = a.ended
 	case a.extent == nil:
 		err = refused(a)
-	case a.ref.Length < uint64(length):
-		err = c.defect(violation("grant of %d bytes (minimum %d)", a.ref.Length, length))
-		c.giveBack(r.correlation, &a.ref)
 	default:
-		return a.extent, a.ref, nil
+		into[0] = granted{a.extent, a.ref}
+		copy(into[1:], a.attached[:a.attachedCount])
+		err = c.checkGrants(r, lengths, into)
 	}
-	c.release(r)
-	return nil, abi.BufferRef{}, err
+	if err != nil {
+		c.release(r)
+	}
+	return err
+}
+
+// checkGrants ends the session if a granted buffer is smaller than what was asked for.
+func (c *Conn) checkGrants(r *record, lengths []int, into []granted) error {
+	for i, length := range lengths {
+		if got := into[i].ref.Length; got < uint64(length) {
+			c.giveBackAll(r.correlation, &r.answer)
+			return c.defect(violation("grant of %d bytes (minimum %d)", got, length))
+		}
+	}
+	return nil
 }
 
 // waitForGrant waits for the answer to an ALLOC. If none comes soon, buffers may have
-// run out because some were forgotten; the collector finds those.
-func (c *Conn) waitForGrant(ctx context.Context, r *record) verdict {
+// run out because some were forgotten; the collector finds those. For impatient see
+// borrow.
+func (c *Conn) waitForGrant(ctx context.Context, r *record, impatient func()) verdict {
 	for patience := grantPatience; ; patience = min(2*patience, grantPatienceMax) {
 		alarmed := r.alarm(patience)
 		v := stopped
@@ -157,19 +172,32 @@ func (c *Conn) waitForGrant(ctx context.Context, r *record) verdict {
 			r.timer.Stop()
 			return v
 		}
+		if impatient != nil {
+			impatient()
+			impatient = nil
+		}
 		runtime.GC()
 	}
 }
 
-// askBuffer opens the record for a grant and publishes the ALLOC.
-func (c *Conn) askBuffer(r *record, length int) error {
+// askBuffers opens the record for grants and publishes the ALLOC.
+func (c *Conn) askBuffers(r *record, lengths []int) error {
+	if len(lengths) > c.stock.max {
+		return failure(CodeInvalidArgument,
+			fmt.Sprintf("%d buffers at once (maximum %d)", len(lengths), c.stock.max))
+	}
+	r.wanted = len(lengths)
+	r.answer.extent, r.answer.attachedCount = nil, 0
 	r.await(awaitsGrant)
 	if err := c.refusal(); err != nil {
 		return err
 	}
 	c.counters.allocs.Add(1)
 	var payload [abi.AllocRequestSize]byte
-	request := abi.AllocRequest{Lengths: [8]uint32{uint32(length)}}
+	var request abi.AllocRequest
+	for i, length := range lengths {
+		request.Lengths[i] = uint32(length)
+	}
 	request.Encode(payload[:])
 	header := abi.SlotHeader{Kind: abi.KindAlloc, Correlation: r.correlation}
 	return c.publishReturn(&header, payload[:])
@@ -211,12 +239,11 @@ func (c *Conn) takeGrant(h *abi.SlotHeader, mine *record) error {
 	if r == nil {
 		return violation("grant for correlation %#x, which awaits none", h.Correlation)
 	}
-	if err := r.answer.readGrant(c.grants, h, &c.extents); err != nil {
+	complete, err := r.answer.takeGrant(c.grants, h, &c.extents, r.wanted)
+	if err != nil || !complete {
 		return err
 	}
-	if r.answer.extent != nil {
-		c.counters.held.Add(1)
-	}
+	c.counters.held.Add(r.answer.buffers())
 	if r == mine {
 		r.settleOwn()
 		return nil
@@ -224,37 +251,56 @@ func (c *Conn) takeGrant(h *abi.SlotHeader, mine *record) error {
 	if r.settle(generation) {
 		return nil
 	}
-	if r.answer.extent != nil {
-		c.giveBack(h.Correlation, &r.answer.ref)
-	}
+	c.giveBackAll(h.Correlation, &r.answer)
 	c.bury(r)
 	return nil
 }
 
-// readGrant copies a GRANT or REFUSED out of its slot and checks the copy. A
-// grant leaves extent set, a refusal leaves it nil.
-func (a *answer) readGrant(grants *ring.Consumer, h *abi.SlotHeader, extents *extentTable) error {
+// takeGrant reads one of the GRANTs that answer an ALLOC for several buffers, or its
+// REFUSED. It reports whether all have come. A refusal leaves extent nil.
+func (a *answer) takeGrant(
+	grants *ring.Consumer, h *abi.SlotHeader, extents *extentTable, wanted int,
+) (complete bool, err error) {
+	g, err := a.readGrant(grants, h, extents)
+	switch {
+	case err != nil:
+		return false, err
+	case a.extent == nil:
+		a.extent, a.ref = g.extent, g.ref
+		return g.extent == nil || wanted == 1, nil
+	case g.extent == nil:
+		return false, violation("refusal of an ALLOC behind a grant for it")
+	}
+	a.attached[a.attachedCount] = g
+	a.attachedCount++
+	return a.attachedCount+1 == wanted, nil
+}
+
+// readGrant copies a GRANT or REFUSED out of its slot and checks the copy. A refusal
+// has no extent; its words stay in body.
+func (a *answer) readGrant(
+	grants *ring.Consumer, h *abi.SlotHeader, extents *extentTable,
+) (g granted, err error) {
 	size := abi.BufferRefSize
 	if h.Kind == abi.KindRefused {
 		size = abi.RefusalSize
 	}
 	if h.PayloadLen != uint32(size) || h.Flags != 0 {
-		return violation("kind %d with %d bytes and flags %#x (allowed: %d and 0)",
+		return g, violation("kind %d with %d bytes and flags %#x (allowed: %d and 0)",
 			h.Kind, h.PayloadLen, h.Flags, size)
 	}
 	if (abi.Code(h.Code) != abi.CodeOk) != (h.Kind == abi.KindRefused) {
-		return violation("kind %d with code %d", h.Kind, h.Code)
+		return g, violation("kind %d with code %d", h.Kind, h.Code)
 	}
 	grants.Copy(a.body[:size])
-	a.code, a.flags, a.extent = h.Code, 0, nil
+	a.code, a.flags = h.Code, 0
 	a.from, a.to = 0, size
 	if h.Kind == abi.KindRefused {
-		return nil
+		return g, nil
 	}
-	a.ref.Decode(a.body[:])
-	var err error
-	a.extent, err = extents.resolve(&a.ref, abi.SideClient)
-	return err
+	g.ref.Decode(a.body[:])
+	g.extent, err = extents.resolve(&g.ref, abi.SideClient)
+	return g, err
 }
 
 // refused returns the error of an ALLOC that was not granted.

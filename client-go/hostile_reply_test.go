@@ -84,9 +84,9 @@ func TestReplyHeaderOutOfRangeEndsTheSession(t *testing.T) {
 		},
 		"both": {func(h *abi.SlotHeader) {
 			h.Flags, h.Code = abi.FlagBuffers|abi.FlagDetail, 21
-		}, "prefix of 48 bytes"},
+		}, "prefix of 16 bytes"},
 		"trace":   {func(h *abi.SlotHeader) { h.Flags = abi.FlagTrace }, "prefix of 32 bytes"},
-		"buffers": {func(h *abi.SlotHeader) { h.Flags = abi.FlagBuffers }, "prefix of 48 bytes"},
+		"buffers": {func(h *abi.SlotHeader) { h.Flags = abi.FlagBuffers }, "prefix of 16 bytes"},
 		"detail size": {func(h *abi.SlotHeader) {
 			h.Flags, h.Code = abi.FlagDetail, 21
 		}, "prefix of 16 bytes"},
@@ -101,12 +101,15 @@ func TestReplyHeaderOutOfRangeEndsTheSession(t *testing.T) {
 }
 
 func TestBadPrefixesOfAReplyEndTheSession(t *testing.T) {
-	ref := func(count uint32, ref abi.BufferRef, surplus int) []byte {
+	table := func(count, attachments uint32, ref abi.BufferRef, surplus int) []byte {
 		payload := make([]byte, abi.BufferTableSize+abi.BufferRefSize+surplus)
-		table := abi.BufferTable{Count: count}
+		table := abi.BufferTable{Count: count, Attachments: attachments}
 		table.Encode(payload)
 		ref.Encode(payload[abi.BufferTableSize:])
 		return payload
+	}
+	ref := func(count uint32, ref abi.BufferRef, surplus int) []byte {
+		return table(count, 0, ref, surplus)
 	}
 	for name, test := range map[string]struct {
 		flags   uint8
@@ -118,8 +121,33 @@ func TestBadPrefixesOfAReplyEndTheSession(t *testing.T) {
 			abi.FlagDetail, 21, append([]byte{9, 0, 0, 0}, make([]byte, 20)...),
 			"message length 9 (maximum 8)",
 		},
-		"no buffers":  {abi.FlagBuffers, 0, ref(0, abi.BufferRef{}, 0), "0 buffers"},
-		"two buffers": {abi.FlagBuffers, 0, ref(2, abi.BufferRef{}, 32), "2 buffers"},
+		"no buffers": {abi.FlagBuffers, 0, ref(0, abi.BufferRef{}, 0), "0 buffers"},
+		"two buffers": {
+			abi.FlagBuffers, 0, ref(2, abi.BufferRef{}, 32), "0 attachments of 2 buffers",
+		},
+		"six buffers": {
+			abi.FlagBuffers, 0, table(6, 4, abi.BufferRef{}, 160), "6 buffers (allowed: 1 to 5)",
+		},
+		"five attachments": {
+			abi.FlagBuffers, 0, table(5, 5, abi.BufferRef{}, 160), "5 attachments (maximum 4)",
+		},
+		"more attachments than buffers": {
+			abi.FlagBuffers, 0, table(1, 2, abi.BufferRef{}, 32), "2 attachments of 1 buffers",
+		},
+		"table cut off": {
+			abi.FlagBuffers, 0, table(3, 3, abi.BufferRef{}, 63), "prefix of 96 bytes",
+		},
+		"attachment of an error": {
+			abi.FlagBuffers, 21, table(1, 1, abi.BufferRef{}, 0), "1 attachments of an error",
+		},
+		"attachment nowhere": {
+			abi.FlagBuffers, 0, table(1, 1, abi.BufferRef{Extent: 7}, 5),
+			"extent 7, which is not mapped",
+		},
+		"attachment of bytes without a buffer": {
+			abi.FlagBuffers, 0, table(1, 1, abi.BufferRef{Length: 1}, 0),
+			"extent 0, which is not mapped",
+		},
 		"surplus": {
 			abi.FlagBuffers, 0, ref(1, abi.BufferRef{Extent: 1}, 1), "1 bytes behind",
 		},

@@ -44,6 +44,8 @@ type record struct {
 	// the owner uses it.
 	spare  *cell
 	inline [abi.LimitInlineMax]byte
+	// wanted is the grants that the record awaits; set before they are asked for.
+	wanted int
 	// place is the record's index in its lane.
 	place int
 	// signal wakes the owner: one value for each parked record that is settled.

@@ -90,6 +90,33 @@ func (c *Conn) giveBack(correlation uint64, ref *abi.BufferRef) {
 	_ = c.publishReturn(&header, payload[:]) // a failure has ended the session
 }
 
+// giveBackAll returns all buffers of an answer.
+//
+// Preconditions: those of giveBack.
+func (c *Conn) giveBackAll(correlation uint64, a *answer) {
+	if a.extent != nil {
+		c.giveBack(correlation, &a.ref)
+	}
+	for i := range a.attachedCount {
+		if a.attached[i].extent != nil {
+			c.giveBack(correlation, &a.attached[i].ref)
+		}
+	}
+}
+
+// detach returns the attachments of a reply that nobody has taken.
+//
+// Preconditions: the caller owns the record, whose answer is a reply.
+func (c *Conn) detach(r *record) {
+	a := &r.answer
+	for i := range a.attachedCount {
+		if a.attached[i].extent != nil {
+			c.giveBack(r.correlation, &a.attached[i].ref)
+		}
+	}
+	a.attachedCount = 0
+}
+
 // surrender is giveBack for everybody else: the session may have ended.
 func (c *Conn) surrender(ref *abi.BufferRef) {
 	c.token.Lock()

@@ -86,17 +86,34 @@ func (s *stock) size() int {
 	return s.count
 }
 
-// fromStock takes a buffer for so many bytes that was granted unasked.
-func (c *Conn) fromStock(length int) (*extent, abi.BufferRef, bool) {
-	g, ok := c.stock.take(uint64(length))
-	if !ok && classOf(uint64(length)) < stockClasses {
-		c.readGrants()
-		g, ok = c.stock.take(uint64(length))
+// fromStock takes buffers for these lengths that were granted unasked, all or none.
+func (c *Conn) fromStock(lengths []int, into []granted) bool {
+	looked := false
+	for i, length := range lengths {
+		g, ok := c.stock.take(uint64(length))
+		if !ok && !looked && classOf(uint64(length)) < stockClasses {
+			looked = true
+			c.readGrants()
+			g, ok = c.stock.take(uint64(length))
+		}
+		if !ok {
+			c.restock(into[:i])
+			return false
+		}
+		into[i] = g
 	}
-	if ok {
-		c.counters.held.Add(1)
+	c.counters.held.Add(int64(len(lengths)))
+	return true
+}
+
+// restock puts buffers back that were taken out of the stock.
+func (c *Conn) restock(buffers []granted) {
+	for _, g := range buffers {
+		if !c.stock.put(g) {
+			c.counters.held.Add(1)
+			c.surrender(&g.ref)
+		}
 	}
-	return g.extent, g.ref, ok
 }
 
 // readGrants reads the grant ring for everybody.
@@ -120,15 +137,16 @@ func (c *Conn) readGrants() {
 // Errors: a violation. Preconditions: the caller holds the token.
 func (c *Conn) takeStock(h *abi.SlotHeader) error {
 	var a answer
-	if err := a.readGrant(c.grants, h, &c.extents); err != nil {
+	g, err := a.readGrant(c.grants, h, &c.extents)
+	if err != nil {
 		return err
 	}
-	if a.ref.Length != a.extent.bufferLen {
+	if g.ref.Length != g.extent.bufferLen {
 		return violation("grant of %d bytes in a buffer of %d, which nobody asked for",
-			a.ref.Length, a.extent.bufferLen)
+			g.ref.Length, g.extent.bufferLen)
 	}
-	if !c.stock.put(granted{a.extent, a.ref}) {
-		return c.returnGrant(&a.ref)
+	if !c.stock.put(g) {
+		return c.returnGrant(&g.ref)
 	}
 	return nil
 }

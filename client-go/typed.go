@@ -73,7 +73,7 @@ func (c *Conn) Invoke(
 	begin := c.methods.begin(method)
 	archive, err := c.invokeTyped(ctx, methodKey{method.Name, begin}, request)
 	if err != nil && isMismatch(err) {
-		archive, err = c.invokeOther(ctx, method, request, begin, err)
+		archive, err = c.invokeOther(ctx, method, begin, err, request, nil)
 	}
 	if err != nil {
 		return Archive{}, ofMethod(method, err)

@@ -89,6 +89,21 @@ pub struct ServeArgs {
     /// Calls in flight per lane, 1 to 4096 [default: 64].
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=4096))]
     pub credits: Option<u16>,
+    /// Largest payload of one message in bytes, up to 1G [default: 64M].
+    #[arg(long, value_name = "BYTES", value_parser = payload)]
+    pub payload_max: Option<u64>,
+    /// Bytes of buffers in each direction of a session, at least one payload [default: 256M].
+    #[arg(long, value_name = "BYTES", value_parser = bytes)]
+    pub arena_bytes: Option<u64>,
+    /// Buffers that a client may have at a time, 1 to 4096 [default: 256].
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=4096))]
+    pub buffers_max: Option<u16>,
+    /// Bytes that the sessions of one user may have [default: 8G].
+    #[arg(long, value_name = "BYTES", value_parser = bytes)]
+    pub uid_bytes: Option<u64>,
+    /// Bytes that all sessions may have [default: 16G].
+    #[arg(long, value_name = "BYTES", value_parser = bytes)]
+    pub total_bytes: Option<u64>,
     /// Read large requests where the client wrote them, without a copy. A client that
     /// changes one after sending it can then crash this process, or worse.
     #[arg(long, env = "OUTRIGGER_TRUST_CLIENTS_IN_PLACE", value_parser = FalseyValueParser::new())]
@@ -96,6 +111,29 @@ pub struct ServeArgs {
     /// What to log, on standard error.
     #[arg(long, value_enum, default_value = "warn", env = "OUTRIGGER_LOG")]
     pub log_level: LogLevel,
+}
+
+/// Reads a number of bytes: digits, and K, M or G for powers of 1024.
+fn bytes(text: &str) -> Result<u64, String> {
+    let (digits, shift) = match text.as_bytes().last() {
+        Some(b'K') => (&text[..text.len() - 1], 10),
+        Some(b'M') => (&text[..text.len() - 1], 20),
+        Some(b'G') => (&text[..text.len() - 1], 30),
+        _ => (text, 0),
+    };
+    let number = digits.parse::<u64>().ok();
+    number
+        .and_then(|number| number.checked_mul(1 << shift))
+        .filter(|bytes| *bytes > 0)
+        .ok_or_else(|| format!("{text:?} (allowed: 1 and more, K, M or G behind it)"))
+}
+
+fn payload(text: &str) -> Result<u64, String> {
+    let max = outrigger_layout::limits::PAYLOAD_MAX;
+    match bytes(text)? {
+        bytes if bytes <= max => Ok(bytes),
+        bytes => Err(format!("{bytes} bytes (maximum {max})")),
+    }
 }
 
 #[derive(Parser)]
@@ -232,6 +270,11 @@ impl Builder {
     fn with_flags(mut self, args: &ServeArgs) -> Self {
         let mut limits = self.limits;
         limits.credits = args.credits.unwrap_or(limits.credits);
+        limits.payload_max = args.payload_max.unwrap_or(limits.payload_max);
+        limits.arena_bytes = args.arena_bytes.unwrap_or(limits.arena_bytes);
+        limits.buffers_max = args.buffers_max.unwrap_or(limits.buffers_max);
+        limits.uid_bytes = args.uid_bytes.unwrap_or(limits.uid_bytes);
+        limits.total_bytes = args.total_bytes.unwrap_or(limits.total_bytes);
         self.wait = args.wait.map_or(self.wait, Policy::from);
         let pollers = args.pollers.map_or(self.pollers, usize::from);
         let workers = args.workers.map_or(self.workers, usize::from);

@@ -58,6 +58,10 @@ fn nonsense_flags_exit_64() {
         &["serve"],
         &["serve", "--socket", "/tmp/x", "--wait", "never"],
         &["serve", "--socket", "/tmp/x", "--credits", "0"],
+        &["serve", "--socket", "/tmp/x", "--payload-max", "2G"],
+        &["serve", "--socket", "/tmp/x", "--arena-bytes", "0"],
+        &["serve", "--socket", "/tmp/x", "--arena-bytes", "99999999999G"],
+        &["serve", "--socket", "/tmp/x", "--uid-bytes", "many"],
         &["ping", "--socket", "/tmp/x", "--count", "many"],
         &[],
     ] {

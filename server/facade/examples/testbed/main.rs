@@ -10,6 +10,7 @@ use outrigger::{Code, Context, Error, Handler, Placement, Reply, Request, Server
 use outrigger_ringbuf::sync::{AtomicU64, Ordering};
 use serde::{Deserialize, Serialize};
 
+mod bulk;
 mod counting;
 mod diaries;
 mod kitchen;
@@ -42,6 +43,7 @@ fn main() -> ExitCode {
         )
         .handler("test.fail", handler::bytes(fail))
         .handler("test.pattern", Pattern)
+        .handler("test.bulk", bulk::Bulk)
         .handler("test.checksum", handler::bytes(checksum))
         .handler("test.checksum.pool", handler::bytes(checksum).on_pool())
         .handler(
