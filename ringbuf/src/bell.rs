@@ -29,7 +29,9 @@ impl ClientBell {
     }
 
     /// Rings. A full pipe means that the bell is ringing already; a closed one
-    /// that the client is gone, which the control socket reports.
+    /// that the client is gone, which the control socket reports. (Then SIGPIPE comes
+    /// first, which must not end the process: Rust's runtime ignores it, but only where
+    /// `main` is Rust's.)
     pub fn ring(&self) {
         // The three outcomes are written, EAGAIN and EPIPE; none asks for an action.
         let _ = write(&self.write_end, &[1]);

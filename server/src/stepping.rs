@@ -14,6 +14,7 @@
 //! # Ok::<(), outrigger_server::Error>(())
 //! ```
 
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use outrigger_layout::frame::{BindBody, BoundBody, control};
@@ -51,6 +52,9 @@ pub struct Loopback {
     /// What the client reads from the grant ring.
     pub grants: Consumer<RingView>,
     outgoing: mpsc::Receiver<Outgoing>,
+    /// The client's end of its doorbell. Without it ringing is SIGPIPE, which not every
+    /// process that has tests ignores.
+    _client_end: OwnedFd,
     now_ns: u64,
 }
 
@@ -61,7 +65,7 @@ impl Loopback {
     /// RESOURCE_EXHAUSTED without descriptors for the doorbells.
     pub fn new(builder: Builder) -> Result<Self, Error> {
         let text = |error: std::io::Error| system("creating a doorbell", &error);
-        let (client_bell, _client_end) = ClientBell::new().map_err(text)?;
+        let (client_bell, client_end) = ClientBell::new().map_err(text)?;
         let bells = (client_bell, ServerBell::new().map_err(text)?);
         let limits = builder.limits;
         let geometry = Geometry::new(1, 1, &limits.call_credits(), limits.buffers_max);
@@ -96,6 +100,7 @@ impl Loopback {
             returns: Producer::new(returns),
             grants: Consumer::new(grants),
             outgoing,
+            _client_end: client_end,
             now_ns: 1,
         })
     }

@@ -191,6 +191,24 @@ fn a_buffer_that_was_not_granted_or_bytes_outside_it_end_the_session() {
 }
 
 #[test]
+fn a_buffer_that_is_attached_twice_ends_the_session() {
+    let mut pair = pair();
+    let echo = pair.bind("outrigger.echo").unwrap();
+    let named = granted(&mut pair, 5_000);
+    let header = SlotHeader {
+        flags: flag::BUFFERS,
+        ..Loopback::call_header(echo, 2)
+    };
+    let table = BufferTable::new(2, 2);
+    let twice = bytemuck::bytes_of(&named);
+    pair.send(
+        &header,
+        &[bytemuck::bytes_of(&table), twice, twice].concat(),
+    );
+    assert_eq!(pair.step().unwrap_err().code(), Code::INVALID_HANDLE);
+}
+
+#[test]
 fn a_table_that_does_not_fit_its_slot_ends_the_session() {
     for (count, attachments, text) in [
         (0, 0, "0 buffers in a table (allowed: 1 to 5)"),
