@@ -252,8 +252,9 @@ fn a_reply_waits_for_buffers_max_too() {
     assert_eq!(client.granted().0, waiting);
 }
 
-#[test]
-fn stock_is_recalled_once_when_somebody_waits_for_memory() {
+/// A client that has a buffer in stock, and waits for all of the memory that it is in; it
+/// has been asked for the stock.
+fn stocked_and_waiting() -> (Client, BufferRef, u64) {
     let limits = Limits {
         payload_max: 1 << 20,
         arena_bytes: 1 << 20,
@@ -265,6 +266,12 @@ fn stock_is_recalled_once_when_somebody_waits_for_memory() {
     let (_, stocked) = client.granted();
     let waiting = client.ask(1 << 20);
     assert_eq!(client.hear(), Some(Said::Recalled));
+    (client, stocked, waiting)
+}
+
+#[test]
+fn stock_is_recalled_once_when_somebody_waits_for_memory() {
+    let (mut client, stocked, waiting) = stocked_and_waiting();
     client.turn();
     assert_eq!(client.hear(), None, "asked for once");
     assert_eq!(client.pair.stats().in_stock, 1, "granted until it is back");
@@ -278,17 +285,7 @@ fn stock_is_recalled_once_when_somebody_waits_for_memory() {
 
 #[test]
 fn a_recalled_grant_may_be_used_and_is_not_granted_again_while_somebody_waits() {
-    let limits = Limits {
-        payload_max: 1 << 20,
-        arena_bytes: 1 << 20,
-        ..Limits::default()
-    };
-    let mut client = Client::new(limits);
-    let reference = client.grant(60_000);
-    small_echo(&mut client, &reference);
-    let (_, stocked) = client.granted();
-    let waiting = client.ask(1 << 20);
-    assert_eq!(client.hear(), Some(Said::Recalled));
+    let (mut client, stocked, waiting) = stocked_and_waiting();
     small_echo(&mut client, &stocked);
     assert_eq!(client.granted().0, waiting);
 }
