@@ -60,7 +60,7 @@ func atBaseline(t *testing.T, c *Conn) {
 	})
 }
 
-func TestUS_18_AttachmentsOfAllSizesGoAndComeBack(t *testing.T) {
+func TestAttachmentsOfAllSizesGoAndComeBack(t *testing.T) {
 	withSidecar(t, func(t *testing.T, s *sidecar) {
 		c := s.dial(t)
 		sizes := []int{0, 1, 224, 225, 4096, 65_537, 3 << 20}
@@ -93,7 +93,7 @@ func TestUS_18_AttachmentsOfAllSizesGoAndComeBack(t *testing.T) {
 	})
 }
 
-func TestCX_14_AHandleTravelsAndItsBytesAreNotCopied(t *testing.T) {
+func TestCX_14_AndUS_18_AHandleTravelsAndItsBytesAreNotCopied(t *testing.T) {
 	withSidecar(t, func(t *testing.T, s *sidecar) {
 		c := s.dial(t)
 		buffers, err := c.AllocAll(testContext(t), 1<<20, 100_000)

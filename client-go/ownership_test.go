@@ -59,24 +59,53 @@ func storm(c *Conn, goroutines, calls int) error {
 func stormOne(c *Conn, calls int) error {
 	ctx := context.Background()
 	source := pattern(1 << 18)
+	ways := []func(context.Context, *Conn, []byte) error{echoCopied, echoInPlace, echoAttached}
 	for range calls {
-		size := rand.IntN(1 << rand.IntN(19))
-		if rand.IntN(2) == 0 {
-			reply, err := c.Call(ctx, "outrigger.echo", source[:size])
-			if err != nil || !bytes.Equal(reply, source[:size]) {
-				return fmt.Errorf("%d bytes copied: %d, %w", size, len(reply), err)
-			}
-			continue
-		}
-		request, err := c.FromBytes(ctx, source[:size])
-		if err != nil {
+		value := source[:rand.IntN(1<<rand.IntN(19))]
+		if err := ways[rand.IntN(len(ways))](ctx, c, value); err != nil {
 			return err
 		}
-		reply, err := c.CallBuffer(ctx, "outrigger.echo", request)
-		if err != nil || !bytes.Equal(reply.Bytes(), source[:size]) {
-			return fmt.Errorf("%d bytes in place: %d, %w", size, reply.Len(), err)
-		}
-		reply.Release()
+	}
+	return nil
+}
+
+func echoCopied(ctx context.Context, c *Conn, value []byte) error {
+	reply, err := c.Call(ctx, "outrigger.echo", value)
+	if err != nil || !bytes.Equal(reply, value) {
+		return fmt.Errorf("%d bytes copied: %d, %w", len(value), len(reply), err)
+	}
+	return nil
+}
+
+func echoInPlace(ctx context.Context, c *Conn, value []byte) error {
+	request, err := c.FromBytes(ctx, value)
+	if err != nil {
+		return err
+	}
+	reply, err := c.CallBuffer(ctx, "outrigger.echo", request)
+	defer reply.Release()
+	if err != nil || !bytes.Equal(reply.Bytes(), value) {
+		return fmt.Errorf("%d bytes in place: %d, %w", len(value), reply.Len(), err)
+	}
+	return nil
+}
+
+func echoAttached(ctx context.Context, c *Conn, value []byte) error {
+	buffers, err := c.AllocAll(ctx, len(value), len(value)/2)
+	if err != nil {
+		return err
+	}
+	var attached Attachments
+	defer attached.Release()
+	for _, b := range buffers {
+		copy(b.Bytes(), value)
+		_ = attached.Add(b)
+	}
+	reply, err := c.CallAttached(ctx, "test.bulk", bufferOf([]byte("back yes")), &attached)
+	defer reply.Release()
+	if err != nil || string(reply.Bytes()) != "yes" || attached.Len() != 2 ||
+		!bytes.Equal(attached.At(0).Bytes(), value) {
+		return fmt.Errorf("%d bytes attached: %d, %w", len(value), attached.At(0).Len(), err)
 	}
 	return nil
 }
