@@ -142,6 +142,7 @@ const fn method<Q: Root, R: Root>() -> MethodNode {
         error: None,
         placement: "inline",
         json: false,
+        attachments: false,
     }
 }
 

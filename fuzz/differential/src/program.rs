@@ -87,6 +87,7 @@ macro_rules! program {
                     error: None,
                     placement: "inline",
                     json: false,
+                    attachments: false,
                 },)*],
             };
 

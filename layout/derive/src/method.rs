@@ -102,6 +102,7 @@ impl Method {
                 error: <#error as ::outrigger::Failure>::SCHEMA,
                 placement: #placement,
                 json: #json,
+                attachments: false,
             }
         }
     }

@@ -2,7 +2,8 @@
 //!
 //! Two sides understand each other's archives if this text is the same. It holds
 //! what decides about bytes and names: kinds, sizes, alignments, offsets, tags,
-//! names. It leaves out documentation, module paths, and where a method runs.
+//! names, and whether there are attachments. It leaves out documentation, module paths,
+//! and where a method runs.
 //!
 //! ```text
 //!   outrigger schema 1
@@ -19,7 +20,7 @@
 //! Types are numbered anew, in the order of the first visit from request, reply
 //! and error; so the text does not depend on what else a document holds. A type that
 //! may be extended says `extensible`; the texts of its older versions leave out what
-//! came later.
+//! came later. A method that takes attachments has a line `attachments` behind its error's.
 
 use core::fmt::Write;
 
@@ -73,6 +74,7 @@ pub fn hex(fingerprint: &[u8; 16]) -> String {
 /// #     error: None,
 /// #     placement: "inline",
 /// #     json: false,
+/// #     attachments: false,
 /// # };
 /// # static GREETER: ServiceNode = ServiceNode {
 /// #     name: "greeter",
@@ -108,6 +110,9 @@ pub fn canonical(document: &Document, method: &Method) -> String {
                 let _ = writeln!(text, "{role} -");
             }
         }
+    }
+    if method.attachments {
+        text.push_str("attachments\n");
     }
     for (number, &original) in order.visited.iter().enumerate() {
         order.describe(&mut text, document, number, original);
@@ -170,12 +175,19 @@ fn instance_name(document: &Document, name: &str, arguments: &[u32]) -> String {
     format!("{name}<{}>", names.collect::<Vec<_>>().join(", "))
 }
 
-/// The names of a method's messages: `VerifyRequest -> VerifyReply or Refused`.
+/// The names of a method's messages: `VerifyRequest -> VerifyReply or Refused`, and
+/// whether there is something beside them: ` with attachments`.
 pub(crate) fn signature(document: &Document, method: &Method) -> String {
     let name = |number| type_name(document, number);
     let error = method.error.map(|error| format!(" or {}", name(error)));
+    let error = error.unwrap_or_default();
     let (request, reply) = (name(method.request), name(method.reply));
-    format!("{request} -> {reply}{}", error.unwrap_or_default())
+    let attachments = if method.attachments {
+        " with attachments"
+    } else {
+        ""
+    };
+    format!("{request} -> {reply}{error}{attachments}")
 }
 
 /// Types by the order of the first visit.

@@ -33,6 +33,7 @@ use crate::schema::version::Fingerprints;
 ///         error: None,
 ///         placement: "inline",
 ///         json: false,
+///         attachments: false,
 ///     }],
 /// };
 /// assert_eq!(Document::of(GREETER.methods).services[0].name, "greeter");
@@ -66,6 +67,7 @@ pub struct ServiceNode {
 /// #     error: None,
 /// #     placement: "inline",
 /// #     json: false,
+/// #     attachments: false,
 /// # };
 /// # static GREETER: ServiceNode = ServiceNode {
 /// #     name: "greeter",
@@ -98,6 +100,8 @@ pub struct MethodNode {
     pub placement: &'static str,
     /// True if requests and replies may be JSON, too.
     pub json: bool,
+    /// True if requests and replies may have attachments.
+    pub attachments: bool,
 }
 
 impl fmt::Debug for MethodNode {
@@ -155,6 +159,7 @@ impl Document {
     /// #     error: None,
     /// #     placement: "inline",
     /// #     json: false,
+    /// #     attachments: false,
     /// # };
     /// # static GREETER: ServiceNode = ServiceNode {
     /// #     name: "greeter",
@@ -232,6 +237,7 @@ impl Types {
             request: self.number((node.request)()),
             reply: self.number((node.reply)()),
             error: node.error.map(|error| self.number(error())),
+            attachments: node.attachments,
             placement: node.placement.to_owned(),
             codecs,
             fingerprint: String::new(),

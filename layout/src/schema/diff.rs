@@ -264,15 +264,18 @@ fn messages(old: &Document, new: &Document, before: &Method, after: &Method) -> 
         (Some(before), Some(after)) => walk.types("error", before, after),
         (Some(before), None) => {
             let name = type_name(old, before);
-            walk.words
-                .push(format!("error: was {name}, is none of its own"));
+            walk.say("error", format!("was {name}, is none of its own"));
         }
         (None, Some(after)) => {
             let name = type_name(new, after);
-            walk.words
-                .push(format!("error: was none of its own, is {name}"));
+            walk.say("error", format!("was none of its own, is {name}"));
         }
         (None, None) => {}
+    }
+    match (before.attachments, after.attachments) {
+        (false, true) => walk.say("attachments", "were none, are taken"),
+        (true, false) => walk.say("attachments", "were taken, are none"),
+        _ => {}
     }
     let mut words = walk.words;
     let (ours, theirs) = (canonical(old, before), canonical(new, after));

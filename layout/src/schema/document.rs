@@ -85,6 +85,7 @@ pub struct Service {
 /// }"#;
 /// let method: Method = serde_json::from_str(text).unwrap();
 /// assert_eq!(method.error, None); // it fails with a code and a text only
+/// assert!(!method.attachments);
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Method {
@@ -100,6 +101,9 @@ pub struct Method {
     /// The type of application errors, if the method declares one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<u32>,
+    /// True if requests and replies may have attachments.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub attachments: bool,
     /// Where it runs: `inline`, `pool` or `async`.
     pub placement: String,
     /// The codecs it takes: `rkyv`, and `json` if it is declared.

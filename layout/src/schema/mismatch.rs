@@ -73,6 +73,11 @@ fn told(client: &str, server: &str) -> Vec<String> {
     if ours != theirs {
         told.push(format!("client: {ours}; server: {theirs}"));
     }
+    match (client.attachments, server.attachments) {
+        (false, true) => told.push(attaching("server", "client")),
+        (true, false) => told.push(attaching("client", "server")),
+        _ => {}
+    }
     for (heading, ours) in &client.types {
         let Some(theirs) = server.types.get(heading) else {
             continue; // whatever led to it is told
@@ -89,6 +94,10 @@ fn told(client: &str, server: &str) -> Vec<String> {
         }
     }
     told
+}
+
+fn attaching(who: &str, other: &str) -> String {
+    format!("the {who} takes attachments, the {other} does not")
 }
 
 /// Two types of one name.
@@ -142,6 +151,8 @@ fn first_line(client: &str, server: &str) -> String {
 struct Outline<'a> {
     /// The names behind `request`, `reply` and `error`.
     roles: BTreeMap<&'a str, &'a str>,
+    /// Whether there may be something beside them.
+    attachments: bool,
     /// The parts of all types by kind and name: `struct Point`. Two modules may have types
     /// of one name.
     types: BTreeMap<&'a str, Vec<Vec<Part<'a>>>>,
@@ -191,6 +202,7 @@ impl<'a> Outline<'a> {
     }
 
     fn role(&mut self, line: &'a str) {
+        self.attachments |= line == "attachments";
         let mut words = line.splitn(3, ' ');
         let role = words
             .next()
@@ -355,6 +367,15 @@ mod tests {
             words(&format!("{PUT}{PUT}"), PUT),
             "struct Put: 2 types of this name in the client, 1 in the server"
         );
+    }
+
+    #[test]
+    fn who_takes_attachments_is_told() {
+        let with = PUT.replace("error -\n", "error -\nattachments\n");
+        let wanted = "the server takes attachments, the client does not";
+        assert_eq!(words(PUT, &with), wanted);
+        let wanted = "the client takes attachments, the server does not";
+        assert_eq!(words(&with, PUT), wanted);
     }
 
     #[test]

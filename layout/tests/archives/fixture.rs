@@ -421,6 +421,7 @@ fn method<Q: Described, A: Described>(builder: &mut Builder, name: &str) -> Meth
         request: builder.number::<Q>(),
         reply: builder.number::<A>(),
         error: None,
+        attachments: false,
         placement: "pool".to_owned(),
         codecs: vec!["rkyv".to_owned()],
         fingerprint: String::new(),

@@ -9,6 +9,16 @@ use super::types::Types;
 use crate::schema::version::extended;
 use crate::schema::{Document, Kind, Method, Service, canonical, type_name};
 
+/// What becomes of attachments.
+const ATTACHED: &str = "\
+// attached is sent with the request, and empty afterwards; then it holds what is attached
+// to the reply, which is the caller's to Release. nil sends none and gives those of the
+// reply back.";
+
+/// What becomes of a reply.
+const RELEASE: &str =
+    "// Release the reply when it is read; one that is not is left to the garbage collector.";
+
 /// Refuses a service whose methods Go cannot have.
 pub(super) fn check(document: &Document, service: &Service) -> Result<(), Unsupported> {
     for method in &service.methods {
@@ -80,12 +90,18 @@ pub(super) fn text(
         line!(out, "//\n// Client calls the service {}.", service.name);
     }
     line!(out, "//\n// It is for any number of goroutines at a time.");
-    line!(out, "type Client struct {{\n\tcaller outrigger.Caller\n}}");
+    let any_attached = service.methods.iter().any(|method| method.attachments);
+    let caller = if any_attached {
+        "outrigger.AttachedCaller"
+    } else {
+        "outrigger.Caller"
+    };
+    line!(out, "type Client struct {{\n\tcaller {caller}\n}}");
     line!(
         out,
         "\n// NewClient returns a client that calls through caller, such as *outrigger.Conn."
     );
-    line!(out, "func NewClient(caller outrigger.Caller) *Client {{");
+    line!(out, "func NewClient(caller {caller}) *Client {{");
     line!(out, "\treturn &Client{{caller: caller}}\n}}");
     let mut scope = Scope::default();
     let mut names = Vec::new();
@@ -142,9 +158,10 @@ fn method_text(
     } else {
         "error".to_owned()
     };
+    let attached = attached(method);
     line!(
         out,
-        "func (c *Client) {go}(ctx context.Context{request}) {results} {{"
+        "func (c *Client) {go}(ctx context.Context{request}{attached}) {results} {{"
     );
     let mut argument = if has_request { "request" } else { "nil" };
     if is_interface(types, document, method.request) {
@@ -155,10 +172,7 @@ fn method_text(
         );
         argument = "message";
     }
-    line!(
-        out,
-        "\tarchive, err := c.caller.Invoke(ctx, &{variable}, {argument})"
-    );
+    line!(out, "{}", invocation(method, &variable, argument));
     let failed = match method.error {
         Some(_) => format!("failureOf{go}(err)"),
         None => "err".to_owned(),
@@ -169,6 +183,25 @@ fn method_text(
         out.push_str(&failure(types, error, go, &full));
     }
     out
+}
+
+/// The parameter for what is beside a method's messages, if there may be something.
+fn attached(method: &Method) -> &'static str {
+    if method.attachments {
+        ", attached *outrigger.Attachments"
+    } else {
+        ""
+    }
+}
+
+/// The line that calls.
+fn invocation(method: &Method, variable: &str, request: &str) -> String {
+    let (verb, attached) = if method.attachments {
+        ("InvokeAttached", ", attached")
+    } else {
+        ("Invoke", "")
+    };
+    format!("\tarchive, err := c.caller.{verb}(ctx, &{variable}, {request}{attached})")
 }
 
 /// The variable that describes a method.
@@ -215,6 +248,7 @@ fn building_text(
         "error".to_owned()
     };
     let request = format!("building{go}");
+    let attached = attached(method);
     let mut out = String::new();
     line!(
         out,
@@ -223,18 +257,16 @@ fn building_text(
     );
     line!(
         out,
-        "func (c *Client) {name}(\n\tctx context.Context, build func({base}Builder),\n\
+        "func (c *Client) {name}(\n\tctx context.Context, build func({base}Builder){attached},\n\
          ) {results} {{"
     );
-    line!(
-        out,
-        "\tarchive, err := c.caller.Invoke(ctx, &method{go}, {request}(build))"
-    );
+    let variable = format!("method{go}");
+    let building = format!("{request}(build)");
+    line!(out, "{}", invocation(method, &variable, &building));
     let failed = match method.error {
         Some(_) => format!("failureOf{go}(err)"),
         None => "err".to_owned(),
     };
-    let variable = format!("method{go}");
     out.push_str(&outcome(types, method, has_reply, &variable, &failed));
     line!(
         out,
@@ -299,23 +331,20 @@ fn outcome(
     out
 }
 
-/// What there is to know about reply and errors, as a comment.
+/// What there is to know about attachments, reply and errors, as a comment.
 fn notes(types: &Types<'_>, method: &Method, has_reply: bool) -> String {
-    let mut notes = String::new();
+    let mut notes = Vec::new();
+    if method.attachments {
+        notes.push(ATTACHED.to_owned());
+    }
     if has_reply && !types.is_unit_enum(method.reply) {
-        notes.push_str(
-            "// Release the reply when it is read; one that is not is left to the garbage \
-             collector.",
-        );
+        notes.push(RELEASE.to_owned());
     }
     if let Some(error) = method.error {
-        if !notes.is_empty() {
-            notes.push_str("\n//\n");
-        }
         let error = types.owned(error);
-        notes.push_str(&format!("// Errors: also *outrigger.Failure[{error}]."));
+        notes.push(format!("// Errors: also *outrigger.Failure[{error}]."));
     }
-    notes
+    notes.join("\n//\n")
 }
 
 /// The function that makes a method's own error of an error with a detail.

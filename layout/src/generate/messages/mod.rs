@@ -104,6 +104,7 @@ impl core::error::Error for Unsupported {}
 ///     request: 0,
 ///     reply: 0,
 ///     error: None,
+///     attachments: false,
 ///     placement: "inline".to_owned(),
 ///     codecs: vec!["rkyv".to_owned()],
 ///     fingerprint: String::new(),

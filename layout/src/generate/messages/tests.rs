@@ -38,6 +38,7 @@ fn document(types: Vec<Type>) -> Document {
         request: 1,
         reply: 2,
         error: None,
+        attachments: false,
         placement: "pool".to_owned(),
         codecs: vec!["rkyv".to_owned()],
         fingerprint: "0".repeat(32),
@@ -270,6 +271,39 @@ fn variants_do_not_take_the_names_of_what_belongs_to_their_enum() {
     types.dedup();
     assert_eq!(types.len(), count);
     assert!(types.contains(&"ChoiceTagVariant") && types.contains(&"ChoiceAViewVariant"));
+}
+
+#[test]
+fn a_method_with_attachments_has_a_parameter_for_them_and_its_client_a_caller() {
+    let message = || leaf(4, structure("Message", "a::Message", &[("field", 0, 3)]));
+    let without = document(vec![message(), leaf(0, Kind::Unit), leaf(4, Kind::U32)]);
+    let mut with = without.clone();
+    let method = &mut with.services[0].methods[0];
+    method.attachments = true;
+    let former = without.services[0].methods[0].fingerprint.clone();
+    let canonical = canonical(&with, &with.services[0].methods[0]);
+    let method = &mut with.services[0].methods[0];
+    method.fingerprint = hex(&fingerprint(&canonical));
+    assert_ne!(method.fingerprint, former);
+    let client = |document: &Document| {
+        let files = package(document, &document.services[0], "phone");
+        files.expect("a package")[1].text.clone()
+    };
+    let (without, with) = (client(&without), client(&with));
+    for part in [
+        "\n\tcaller outrigger.AttachedCaller\n",
+        "\nfunc NewClient(caller outrigger.AttachedCaller) *Client {\n",
+        "\nerror -\nattachments\ntype 0 ",
+        "// Call calls phone.call.\n//\n// attached is sent with the request,",
+        "Call(ctx context.Context, request *Message, attached *outrigger.Attachments) error {",
+        "\tctx context.Context, build func(MessageBuilder), attached *outrigger.Attachments,\n",
+        "c.caller.InvokeAttached(ctx, &methodCall, request, attached)",
+        "c.caller.InvokeAttached(ctx, &methodCall, buildingCall(build), attached)",
+    ] {
+        assert!(with.contains(part), "{part:?} is not in {with}");
+    }
+    assert!(!without.to_lowercase().contains("attach"), "{without}");
+    assert!(!with.contains(".Invoke("), "{with}");
 }
 
 #[test]

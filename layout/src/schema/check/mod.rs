@@ -295,6 +295,7 @@ mod tests {
             request: 0,
             reply: 0,
             error: None,
+            attachments: false,
             placement: "inline".to_owned(),
             codecs: vec!["rkyv".to_owned()],
             fingerprint: String::new(),
