@@ -72,7 +72,8 @@ impl Filled {
     ///
     /// # Errors
     /// INVALID_ARGUMENT if there are more than a message can have, or than this session
-    /// may; as [`Arena::fill`](crate::session::Arena::fill), and nothing is left then.
+    /// may; BUFFER_TOO_SMALL beyond its payload limit; as
+    /// [`Arena::fill`](crate::session::Arena::fill). Nothing is left then.
     pub(crate) fn attach<const N: usize>(
         &mut self,
         session: &Session,
@@ -84,6 +85,11 @@ impl Filled {
             let text = format!("{attached} attachments (maximum {ATTACHMENTS})");
             self.discard(session);
             return Err(Error::invalid_argument(text));
+        }
+        let max = session.limits().payload_max;
+        if let Some(len) = lens.into_iter().find(|len| *len > max) {
+            self.discard(session);
+            return Err(Error::buffer_too_small(len, max));
         }
         let at = self.add_or_none(session, &lens, deadline_ns)?;
         let mut parts = self.parts[at..].iter_mut();

@@ -31,6 +31,7 @@
 // of it is here, too, for the built-in methods.
 extern crate self as outrigger;
 
+mod attached;
 mod attachment;
 mod body;
 mod builder;
@@ -67,6 +68,7 @@ pub mod stepping;
 mod trust;
 pub mod typed;
 
+pub use attached::Attached;
 pub use attachment::Attachment;
 pub use builder::{Builder, Limits};
 pub use builtin::schema as builtin_schema;

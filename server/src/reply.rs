@@ -6,6 +6,8 @@ use outrigger_layout::limits::INLINE_MAX;
 use outrigger_layout::message::{Message, Writer};
 use outrigger_layout::{Code, Error};
 
+use crate::attached::Attached;
+use crate::attachment::Attachment;
 use crate::filled::Filled;
 use crate::session::Session;
 
@@ -156,27 +158,23 @@ impl<'a> Reply<'a> {
     /// INVALID_ARGUMENT if the handler does not [take
     /// attachments](crate::Handler::takes_attachments), or for too many of them;
     /// BUFFER_TOO_SMALL for one beyond the session's payload limit; RESOURCE_EXHAUSTED,
-    /// TIMEOUT or PEER_GONE if no buffers could be had, and what was attached before, or
-    /// written, is gone then.
+    /// TIMEOUT or PEER_GONE if no buffers could be had. If it takes some, what was attached
+    /// before, or written, is gone then.
     pub fn attach<const N: usize>(&mut self, lens: [usize; N]) -> Result<[&mut [u8]; N], Error> {
-        for len in lens {
-            self.check(len)?;
-        }
-        match &mut self.worker {
-            Some(worker) if worker.takes_attachments => {
-                let Worker {
-                    session, filled, ..
-                } = worker;
-                let attached = filled.attach(session, lens.map(|len| len as u64), self.deadline_ns);
-                attached.inspect_err(|_| {
-                    self.scratch.clear();
-                    self.form = Form::Scratch;
-                })
+        let attached = attached(&mut self.worker, self.deadline_ns);
+        let takes_attachments = attached.takes_more();
+        attached.into_room(lens).inspect_err(|_| {
+            if takes_attachments {
+                self.scratch.clear();
+                self.form = Form::Scratch;
             }
-            _ => Err(Error::invalid_argument(
-                "attach in a handler that does not take attachments",
-            )),
-        }
+        })
+    }
+
+    /// The attachments of the call whose answer this is, beside the value.
+    #[inline]
+    pub(crate) fn attached<'b>(&'b mut self, requests: &'b [Attachment]) -> Attached<'b> {
+        attached(&mut self.worker, self.deadline_ns).with(requests)
     }
 
     /// Sets the whole value to the archive of a message. Beyond a slot it is written
@@ -283,6 +281,17 @@ impl<'a> Reply<'a> {
         if let Some(worker) = &mut self.worker {
             worker.filled.discard(worker.session);
         }
+    }
+}
+
+/// What may be attached to an answer.
+#[inline]
+fn attached<'b>(worker: &'b mut Option<Worker<'_>>, deadline_ns: u64) -> Attached<'b> {
+    match worker {
+        Some(worker) if worker.takes_attachments => {
+            Attached::filling(worker.session, worker.filled, deadline_ns)
+        }
+        _ => Attached::none(),
     }
 }
 

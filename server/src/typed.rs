@@ -4,7 +4,8 @@
 //! ```text
 //!   archive (private copy) ─ access: validated ─▶ &Archived<Request> ─▶ method
 //!   JSON ─ decoded ─▶ Request ─ archived, accessed ────────┘             │
-//!   slot or buffer ◀─ encoded in place ─────────── Reply ◀──────────────┘
+//!   slot or buffer ◀─ encoded in place ─────────── Reply ◀──────────────┤
+//!   buffers ◀──────── filled in place ──────────── Attached ◀───────────┘
 //! ```
 //!
 //! A request that is no valid archive is SERIALIZATION, and the method is not
@@ -24,6 +25,7 @@ use rkyv::util::AlignedVec;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::attached::Attached;
 use crate::context::Context;
 use crate::handler::{Answering, Handler, Placement};
 use crate::reply::Reply;
@@ -94,7 +96,7 @@ pub struct Asynchronous<T, Q, R, E, F>(Typed<T, Q, R, E, F>);
 /// let handler = typed::synchronous::<Polite, Person, Greeting, Error, _>(
 ///     &GreeterClient::SCHEMA.methods[0],
 ///     Arc::new(Polite),
-///     |service, _context, person| service.greet(person),
+///     |service, _context, person, _attached| service.greet(person),
 /// );
 /// assert_eq!(handler.method().unwrap().name, "greeter.greet");
 /// assert_eq!(handler.placement(), Placement::Inline);
@@ -105,7 +107,7 @@ pub fn synchronous<T, Q, R, E, F>(
     function: F,
 ) -> Synchronous<T, Q, R, E, F>
 where
-    F: for<'a> Fn(&'a T, &'a Context<'a>, &'a Archived<Q>) -> Result<R, E>,
+    F: for<'a> Fn(&'a T, &'a Context<'a>, &'a Archived<Q>, &mut Attached<'_>) -> Result<R, E>,
     Q: Message,
 {
     Synchronous(Typed::new(method, service, function))
@@ -230,12 +232,17 @@ where
     Q: Message,
     R: Message,
     E: Failure,
-    F: for<'a> Fn(&'a T, &'a Context<'a>, &'a Archived<Q>) -> Result<R, E>,
+    F: for<'a> Fn(&'a T, &'a Context<'a>, &'a Archived<Q>, &mut Attached<'_>) -> Result<R, E>,
 {
-    fn answer(&self, context: &Context<'_>, archive: &[u8]) -> Result<R, Error> {
+    fn answer(
+        &self,
+        context: &Context<'_>,
+        archive: &[u8],
+        attached: &mut Attached<'_>,
+    ) -> Result<R, Error> {
         let upgraded = Q::upgraded(archive);
         let request = Q::access(upgraded.as_deref().unwrap_or(archive))?;
-        let answer = (self.0.function)(&self.0.service, context, request);
+        let answer = (self.0.function)(&self.0.service, context, request, attached);
         answer.map_err(Failure::into_error)
     }
 
@@ -243,12 +250,14 @@ where
     fn call_json(
         &self,
         context: &Context<'_>,
-        text: &[u8],
+        request: Request<'_>,
         reply: &mut Reply<'_>,
     ) -> Result<(), Error> {
         let json = self.0.json()?;
-        let archive = archive_of(json, text, context)?;
-        let answer = self.answer(context, &archive).map_err(without_detail)?;
+        let archive = archive_of(json, request.bytes(), context)?;
+        let mut attached = reply.attached(request.attachments());
+        let answer = self.answer(context, &archive, &mut attached);
+        let answer = answer.map_err(without_detail)?;
         let mut text = Vec::new();
         (json.encode)(&answer, &mut text)?;
         reply.give(text)
@@ -261,7 +270,10 @@ where
     Q: Message,
     R: Message,
     E: Failure,
-    F: for<'a> Fn(&'a T, &'a Context<'a>, &'a Archived<Q>) -> Result<R, E> + Send + Sync + 'static,
+    F: for<'a> Fn(&'a T, &'a Context<'a>, &'a Archived<Q>, &mut Attached<'_>) -> Result<R, E>
+        + Send
+        + Sync
+        + 'static,
 {
     fn call(
         &self,
@@ -270,9 +282,11 @@ where
         reply: &mut Reply<'_>,
     ) -> Result<(), Error> {
         if request.codec() == Codec::JSON {
-            return self.call_json(context, request.bytes(), reply);
+            return self.call_json(context, request, reply);
         }
-        reply.message(&self.answer(context, request.bytes())?)
+        let mut attached = reply.attached(request.attachments());
+        let answer = self.answer(context, request.bytes(), &mut attached)?;
+        reply.message(&answer)
     }
 
     fn placement(&self) -> Placement {
@@ -280,6 +294,10 @@ where
             "pool" => Placement::Pool,
             _ => Placement::Inline,
         }
+    }
+
+    fn takes_attachments(&self) -> bool {
+        self.0.method.attachments
     }
 
     fn method(&self) -> Option<&'static MethodNode> {

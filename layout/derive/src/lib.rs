@@ -246,6 +246,21 @@ pub fn message(arguments: TokenStream, item: TokenStream) -> TokenStream {
 /// executor, one marked `#[outrigger(pool)]` on the worker pool, any other on the thread
 /// that reads requests. `#[outrigger(name = "…")]` names the method.
 ///
+/// A last parameter `attached: &mut Attached<'_>` is for attachments, bulk bytes beside
+/// the messages. Such a method runs on the worker pool, and is no `async fn`:
+///
+/// ```
+/// use outrigger::{Attached, Error};
+///
+/// #[outrigger::service]
+/// pub trait Images {
+///     /// Turns each attached picture upside down.
+///     fn turn(&self, attached: &mut Attached<'_>) -> Result<(), Error>;
+/// }
+///
+/// assert_eq!(ImagesClient::SCHEMA.methods[0].placement, "pool");
+/// ```
+///
 /// Constants that the trait declares reach Go, with their documentation: a `bool`, a
 /// `char`, an integer of 8 to 64 bits, a float or a `&'static str`. In Rust they are
 /// constants of the client, not of the trait, as an implementation must not change them:

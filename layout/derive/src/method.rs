@@ -26,11 +26,18 @@ pub(crate) struct Method {
     pub(crate) name: String,
     pub(crate) doc: String,
     pub(crate) placement: Placement,
-    takes_context: bool,
-    /// `None` for a method without a request.
-    request: Option<Type>,
+    given: Given,
     reply: Type,
     error: Type,
+}
+
+/// What a method takes.
+#[derive(Default)]
+struct Given {
+    context: bool,
+    /// `None` for a method without a request.
+    request: Option<Type>,
+    attached: bool,
 }
 
 impl Method {
@@ -41,15 +48,11 @@ impl Method {
             let text = "a method of a service takes no parameters of its own";
             return Err(Error::new_spanned(&signature.generics, text));
         }
-        let (takes_context, request) = arguments(item)?;
+        let given = given(item)?;
         let (reply, error) = outcome(&signature.output, &signature.ident)?;
-        let (mut placement, name) = attributes(item)?;
-        if item.sig.asyncness.is_some() {
-            if placement == Placement::Pool {
-                let text = "an async method runs on the executor: leave `pool` out";
-                return Err(Error::new_spanned(&item.sig.ident, text));
-            }
-            placement = Placement::Async;
+        let (asked, name) = attributes(item)?;
+        let placement = placement(item, asked, given.attached)?;
+        if placement == Placement::Async {
             send_future(item, &reply, &error);
         }
         let ident = item.sig.ident.clone();
@@ -59,20 +62,20 @@ impl Method {
             name,
             doc: document::text(&item.attrs),
             placement,
-            takes_context,
-            request,
+            given,
             reply,
             error,
         })
     }
 
     fn request(&self) -> Type {
-        self.request.clone().unwrap_or_else(|| parse_quote!(()))
+        let request = self.given.request.clone();
+        request.unwrap_or_else(|| parse_quote!(()))
     }
 
     /// The bounds under which it can be called, each at the place of its type.
     pub(crate) fn bounds(&self) -> Vec<TokenStream> {
-        let all = self.request.iter().chain([&self.reply]);
+        let all = self.given.request.iter().chain([&self.reply]);
         let named = all.filter(|item| !is_unit(item));
         let bound = |item: &Type| {
             let place = Span::call_site().located_at(item.span());
@@ -86,6 +89,7 @@ impl Method {
         let (name, doc) = (&self.name, &self.doc);
         let full_name = format!("{service}.{name}");
         let (request, reply, error) = (self.request(), &self.reply, &self.error);
+        let attachments = self.given.attached;
         let placement = match self.placement {
             Placement::Inline => "inline",
             Placement::Pool => "pool",
@@ -102,7 +106,7 @@ impl Method {
                 error: <#error as ::outrigger::Failure>::SCHEMA,
                 placement: #placement,
                 json: #json,
-                attachments: false,
+                attachments: #attachments,
             }
         }
     }
@@ -112,21 +116,24 @@ impl Method {
         let ident = &self.ident;
         let (request, reply, error) = (self.request(), &self.reply, &self.error);
         let mut given = Vec::new();
-        if self.takes_context {
+        if self.given.context {
             given.push(quote! { context });
         }
-        if self.request.is_some() {
+        if self.given.request.is_some() {
             given.push(quote! { request });
         }
+        if self.given.attached {
+            given.push(quote! { attached });
+        }
         let json = json.then(|| quote! { .with_json() });
+        let call = quote! { service.#ident(#(#given),*) };
+        let mut parameters = vec![quote! { context }, quote! { request }];
         let (make, body) = if self.placement == Placement::Async {
-            let call = quote! { ::std::boxed::Box::pin(service.#ident(#(#given),*)) };
+            let call = quote! { ::std::boxed::Box::pin(#call) };
             (quote! { asynchronous }, call)
         } else {
-            (
-                quote! { synchronous },
-                quote! { service.#ident(#(#given),*) },
-            )
+            parameters.push(quote! { attached });
+            (quote! { synchronous }, call)
         };
         quote! {
             ::std::sync::Arc::new(
@@ -135,8 +142,8 @@ impl Method {
                 >(
                     &#client::SCHEMA.methods[#index],
                     ::std::sync::Arc::clone(&shared),
-                    |service, context, request| {
-                        let _ = (&context, &request);
+                    |service, #(#parameters),*| {
+                        let _ = (#(&#parameters),*);
                         #body
                     },
                 )
@@ -148,14 +155,19 @@ impl Method {
     /// Its method in the client.
     pub(crate) fn call(&self, index: usize, client: &Ident) -> TokenStream {
         let (ident, doc) = (&self.ident, &self.doc);
+        let note = self.given.attached.then(|| {
+            let text = "\nRequest and reply may have attachments.";
+            quote! { #[doc = #text] }
+        });
         let (request, reply, error) = (self.request(), &self.reply, &self.error);
-        let (parameter, given) = match &self.request {
+        let (parameter, given) = match &self.given.request {
             Some(request) => (quote! { , request: &'a #request }, quote! { request }),
             None => (quote! {}, quote! { &() }),
         };
         let method = format_ident!("METHOD_{index}");
         quote! {
             #[doc = #doc]
+            #note
             pub fn #ident<'a>(
                 &'a self #parameter
             ) -> ::outrigger::client::TypedCall<'a, #request, #reply, #error> {
@@ -167,33 +179,68 @@ impl Method {
     }
 }
 
-/// Whether it takes the context, and the type of its request.
-fn arguments(item: &TraitItemFn) -> Result<(bool, Option<Type>)> {
+/// Reads the parameters.
+fn given(item: &TraitItemFn) -> Result<Given> {
     const FORM: &str = "a method takes &self, then optionally `context: &Context<'_>`, then \
-        optionally `request: &Archived<Request>`";
+        optionally `request: &Archived<Request>`, then optionally `attached: &mut Attached<'_>`";
     let mut inputs = item.sig.inputs.iter();
     match inputs.next() {
         Some(FnArg::Receiver(receiver))
             if receiver.reference.is_some() && receiver.mutability.is_none() => {}
         _ => return Err(Error::new_spanned(&item.sig, FORM)),
     }
-    let (mut context, mut request) = (false, None);
+    let mut given = Given::default();
     for input in inputs {
         let FnArg::Typed(input) = input else {
             return Err(Error::new_spanned(input, FORM));
         };
-        let Type::Reference(reference) = &*input.ty else {
-            return Err(Error::new_spanned(input, FORM));
+        let (kind, mutable) = match &*input.ty {
+            Type::Reference(reference) => (&*reference.elem, reference.mutability.is_some()),
+            other => (other, false),
         };
-        match last_segment(&reference.elem) {
-            Some((name, _)) if name == "Context" && !context && request.is_none() => context = true,
-            Some((name, Some(inner))) if name == "Archived" && request.is_none() => {
-                request = Some(inner);
+        let is_reference = matches!(&*input.ty, Type::Reference(_));
+        let first = !given.context && given.request.is_none();
+        match last_segment(kind) {
+            _ if given.attached => {
+                let text = "attachments are the last parameter: put this one before them";
+                return Err(Error::new_spanned(input, text));
+            }
+            Some((name, _)) if name == "Attached" && mutable => given.attached = true,
+            Some((name, _)) if name == "Attached" => {
+                let text = "attachments are taken by `attached: &mut Attached<'_>`";
+                return Err(Error::new_spanned(input, text));
+            }
+            Some((name, _)) if name == "Context" && is_reference && first => given.context = true,
+            Some((name, Some(inner)))
+                if name == "Archived" && is_reference && given.request.is_none() =>
+            {
+                given.request = Some(inner);
             }
             _ => return Err(Error::new_spanned(input, FORM)),
         }
     }
-    Ok((context, request))
+    Ok(given)
+}
+
+/// Where a method runs that asks for this place, or for none.
+fn placement(item: &TraitItemFn, asked: Option<Placement>, attached: bool) -> Result<Placement> {
+    let is_async = item.sig.asyncness.is_some();
+    let refused = |text| Err(Error::new_spanned(&item.sig.ident, text));
+    match asked {
+        _ if is_async && attached => refused(
+            "an async method takes no attachments: write `fn`, which then runs on the worker \
+             pool and may block",
+        ),
+        Some(Placement::Pool) if is_async => {
+            refused("an async method runs on the executor: leave `pool` out")
+        }
+        Some(Placement::Inline) if attached => {
+            refused("a method with attachments runs on the worker pool: leave `inline` out")
+        }
+        _ if is_async => Ok(Placement::Async),
+        _ if attached => Ok(Placement::Pool),
+        asked => Ok(asked.unwrap_or(Placement::Inline)),
+    }
 }
 
 /// Types of reply and error.
@@ -244,8 +291,8 @@ fn last_segment(item: &Type) -> Option<(String, Option<Type>)> {
 }
 
 /// Reads and removes `#[outrigger(…)]`.
-fn attributes(item: &mut TraitItemFn) -> Result<(Placement, Option<String>)> {
-    let (mut placement, mut name) = (Placement::Inline, None);
+fn attributes(item: &mut TraitItemFn) -> Result<(Option<Placement>, Option<String>)> {
+    let (mut placement, mut name) = (None, None);
     let (ours, others) = item
         .attrs
         .drain(..)
@@ -254,9 +301,9 @@ fn attributes(item: &mut TraitItemFn) -> Result<(Placement, Option<String>)> {
     for attribute in ours {
         attribute.parse_nested_meta(|meta| {
             if meta.path.is_ident("pool") {
-                placement = Placement::Pool;
+                placement = Some(Placement::Pool);
             } else if meta.path.is_ident("inline") {
-                placement = Placement::Inline;
+                placement = Some(Placement::Inline);
             } else if meta.path.is_ident("name") {
                 name = Some(checked_name(&meta.value()?.parse()?)?);
             } else {

@@ -119,8 +119,8 @@ pub use outrigger_client::{Archive, Client};
 pub use outrigger_derive::{message, service};
 pub use outrigger_layout::message::Archived;
 pub use outrigger_server::{
-    Code, Codec, Context, Error, Failure, Handler, Limits, Message, Placement, Policy, Registry,
-    Reply, Request, Server, ServerHandle, Service, handler,
+    Attached, Attachment, CHUNK, Chunks, Code, Codec, Context, Error, Failure, Handler, Limits,
+    Message, Placement, Policy, Registry, Reply, Request, Server, ServerHandle, Service, handler,
 };
 
 /// What the attributes' generated code names; not for direct use.

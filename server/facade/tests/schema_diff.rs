@@ -275,6 +275,46 @@ fn every_other_change_is_told_and_needs_a_new_version() {
 }
 
 #[test]
+fn attachments_need_a_new_version() {
+    #[allow(dead_code, reason = "only its schema is looked at")]
+    mod without {
+        #[outrigger::service(name = "images")]
+        trait Images {
+            #[outrigger(pool)]
+            fn turn(&self) -> Result<(), outrigger::Error>;
+        }
+        pub(super) const METHODS: &[outrigger::__private::schema::MethodNode] =
+            ImagesClient::SCHEMA.methods;
+    }
+    #[allow(dead_code, reason = "only its schema is looked at")]
+    mod with {
+        #[outrigger::service(name = "images")]
+        trait Images {
+            fn turn(&self, attached: &mut outrigger::Attached<'_>) -> Result<(), outrigger::Error>;
+        }
+        pub(super) const METHODS: &[outrigger::__private::schema::MethodNode] =
+            ImagesClient::SCHEMA.methods;
+    }
+    let (without, with) = (Document::of(without::METHODS), Document::of(with::METHODS));
+    for (old, new, words) in [
+        (&without, &with, "were none, are taken"),
+        (&with, &without, "were taken, are none"),
+    ] {
+        let (code, text) = Two::of(old, new).diff();
+        let wanted = format!(
+            "images.turn: needs a new version: both refuse each other (VERSION_MISMATCH) unless \
+             the server has the old method beside the new one\n  attachments: {words}\n"
+        );
+        assert_eq!((code, text), (Some(76), wanted));
+    }
+    let (_, text) = Two::of(&Document::default(), &with).diff();
+    assert!(
+        text.ends_with("\n  it is () -> () with attachments\n"),
+        "{text}"
+    );
+}
+
+#[test]
 fn versions_that_were_renumbered_are_not_safe_for_older_clients() {
     #[allow(dead_code, reason = "only its schema is looked at")]
     mod once {

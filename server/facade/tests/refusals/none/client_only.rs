@@ -1,7 +1,7 @@
 //! A program that only calls a service: nothing of it is an error or a warning.
 #![deny(warnings)]
 
-use outrigger::{Archived, Client, Error};
+use outrigger::{Archived, Attached, Client, Error};
 
 #[outrigger::message]
 struct Person {
@@ -16,6 +16,7 @@ trait Greeter {
     const NEVER: u8 = "not compiled";
     fn greet(&self, person: &Archived<Person>) -> Result<Person, Error>;
     fn part(&self, person: &Archived<Person>) -> Result<(), Error>;
+    fn draw(&self, person: &Archived<Person>, attached: &mut Attached<'_>) -> Result<(), Error>;
 }
 
 fn main() {
