@@ -14,15 +14,23 @@
 //! # Ok::<(), outrigger_server::Error>(())
 //! ```
 
+<<<<<<< HEAD
 use std::os::fd::OwnedFd;
+=======
+use std::collections::BTreeMap;
+>>>>>>> 6b5a677 (Tests: typed methods with attachments, both ends in one thread)
 use std::sync::Arc;
 
-use outrigger_layout::frame::{BindBody, BoundBody, control};
+use outrigger_layout::buffer::BufferRef;
+use outrigger_layout::frame::{BindBody, BoundBody, ExtentBody, control};
 use outrigger_layout::ring::kind as ring;
 use outrigger_layout::schema::UNTYPED;
+use outrigger_layout::segment::side;
 use outrigger_layout::slot::{SlotHeader, kind};
 use outrigger_layout::{Error, limits};
-use outrigger_ringbuf::{ClientBell, Consumer, Producer, RingView, ServerBell};
+use outrigger_ringbuf::{
+    ClientBell, Consumer, Mapping, Producer, RingView, Role, ServerBell, map_received,
+};
 use tokio::sync::mpsc;
 
 use crate::builder::Builder;
@@ -52,9 +60,14 @@ pub struct Loopback {
     /// What the client reads from the grant ring.
     pub grants: Consumer<RingView>,
     outgoing: mpsc::Receiver<Outgoing>,
+<<<<<<< HEAD
     /// The client's end of its doorbell. Without it ringing is SIGPIPE, which not every
     /// process that has tests ignores.
     _client_end: OwnedFd,
+=======
+    /// What the client has mapped, by the extents' ids.
+    extents: BTreeMap<u32, Mapping>,
+>>>>>>> 6b5a677 (Tests: typed methods with attachments, both ends in one thread)
     now_ns: u64,
 }
 
@@ -100,7 +113,11 @@ impl Loopback {
             returns: Producer::new(returns),
             grants: Consumer::new(grants),
             outgoing,
+<<<<<<< HEAD
             _client_end: client_end,
+=======
+            extents: BTreeMap::new(),
+>>>>>>> 6b5a677 (Tests: typed methods with attachments, both ends in one thread)
             now_ns: 1,
         })
     }
@@ -226,8 +243,29 @@ impl Loopback {
         Some(header)
     }
 
-    /// Acknowledges every extent that was announced or is to be dropped, as a client that
-    /// maps and unmaps them. Returns how many were announced.
+    /// Writes into a buffer that was granted, from its beginning.
+    ///
+    /// # Panics
+    /// Panics if it is in no extent that the client has mapped: the test's fault.
+    pub fn write(&self, granted: &BufferRef, bytes: &[u8]) {
+        let mapping = &self.extents[&granted.extent];
+        let written = mapping.copy_in(granted.offset, bytes);
+        written.expect("it has room");
+    }
+
+    /// Reads what a reply says of a buffer that was lent.
+    ///
+    /// # Panics
+    /// Panics if it is in no extent that the client has mapped: the server's fault.
+    pub fn read(&self, lent: &BufferRef) -> Vec<u8> {
+        let mut bytes = vec![0; lent.length as usize];
+        let copied = self.extents[&lent.extent].copy_out(lent.offset, &mut bytes);
+        copied.expect("the reply names bytes of its extent");
+        bytes
+    }
+
+    /// Maps every extent that was announced, unmaps those that are to be dropped, and
+    /// acknowledges both. Returns how many were announced.
     ///
     /// # Errors
     /// As the control socket would report.
@@ -238,9 +276,13 @@ impl Loopback {
             let plans = match frame.kind {
                 control::EXTENT => {
                     count += 1;
+                    self.extents.insert(id, extent(&frame)?);
                     arena.mapped(&self.session, id)?
                 }
-                control::EXTENT_DROP => arena.dropped(&self.session, id)?,
+                control::EXTENT_DROP => {
+                    self.extents.remove(&id);
+                    arena.dropped(&self.session, id)?
+                }
                 _ => continue,
             };
             arena.grow_all(&self.session, &plans);
@@ -275,4 +317,17 @@ impl Loopback {
     pub fn buffers_in_use(&self) -> u64 {
         self.session.arena().usage().ledger.in_use()
     }
+}
+
+/// An extent, mapped as a client maps it.
+fn extent(frame: &Outgoing) -> Result<Mapping, Error> {
+    let body: ExtentBody = bytemuck::pod_read_unaligned(&frame.body);
+    let role = if body.side == side::SERVER {
+        Role::Server
+    } else {
+        Role::Client
+    };
+    let fd = frame.fd.as_ref();
+    let fd = fd.ok_or_else(|| Error::protocol("an extent without a descriptor"))?;
+    map_received(fd, role, body.length).map_err(|error| system("mapping an extent", &error))
 }

@@ -6,6 +6,9 @@ use std::path::Path;
 use outrigger::{Server, generate};
 
 #[allow(dead_code, reason = "here are its services")]
+#[path = "../examples/testbed/albums.rs"]
+mod albums;
+#[allow(dead_code, reason = "here are its services")]
 #[path = "../examples/testbed/diaries.rs"]
 mod diaries;
 #[allow(dead_code, reason = "here are its services")]
@@ -21,6 +24,7 @@ mod words;
 #[test]
 fn the_go_packages_of_the_testbed_are_fresh() {
     let builder = Server::builder()
+        .service(albums::AlbumsServer::new(albums::Photographer))
         .service(kitchen::KitchensServer::new(kitchen::Cook))
         .service(timers::TimersServer::new(timers::Talking::default()))
         .service(words::DictionaryServer::new(words::Book));

@@ -51,15 +51,17 @@ fn binary_file_and_server_give_the_same_schema_and_the_same_go() {
     let names = document.services.iter().map(|service| &*service.name);
     assert_eq!(
         names.collect::<Vec<_>>(),
-        ["dictionary", "kitchens", "timers"]
+        ["albums", "dictionary", "kitchens", "timers"]
     );
 
     let committed = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../client-go/internal");
     let out = text(&folder);
     for from in [text(&binary), text(&file), &*server] {
         let report = stdout(&["gen", "go", "--from", from, "--out", out]);
-        assert_eq!(report.lines().count(), 6, "{report}");
-        for path in ["kitchens", "timers"].map(|name| Path::new(name).join("messages_gen.go")) {
+        assert_eq!(report.lines().count(), 8, "{report}");
+        for path in
+            ["albums", "kitchens", "timers"].map(|name| Path::new(name).join("messages_gen.go"))
+        {
             let written = fs::read_to_string(folder.join(&path)).expect("it was written");
             let wanted = fs::read_to_string(committed.join(&path)).expect("it is committed");
             assert!(written == wanted, "{from}: {}", path.display());
@@ -118,7 +120,7 @@ fn the_methods_of_every_server_have_a_package_and_are_in_no_other() {
     ]);
     assert_eq!(code, Some(69));
     assert!(
-        error.contains("service outrigger (there are: dictionary,"),
+        error.contains("service outrigger (there are: albums,"),
         "{error}"
     );
 }
@@ -223,7 +225,7 @@ fn what_is_no_schema_is_refused_in_words() {
     let generate = ["gen", "go", "--from", text(&binary), "--out", text(&folder)];
     let (code, error) = failure(&[&generate[..], &["--service", "nope"]].concat());
     assert_eq!(code, Some(69), "{error}");
-    let words = "not found: service nope (there are: dictionary, kitchens, timers)";
+    let words = "not found: service nope (there are: albums, dictionary, kitchens, timers)";
     assert!(error.contains(words), "{error}");
     fs::remove_dir_all(&folder).expect("the folder");
     assert_eq!(

@@ -10,6 +10,7 @@ use outrigger::{Code, Context, Error, Handler, Placement, Reply, Request, Server
 use outrigger_ringbuf::sync::{AtomicU64, Ordering};
 use serde::{Deserialize, Serialize};
 
+mod albums;
 mod bulk;
 mod counting;
 mod diaries;
@@ -28,6 +29,7 @@ fn main() -> ExitCode {
         builder = builder.handler(&name, handler::bytes(fail));
     }
     builder
+        .service(albums::AlbumsServer::new(albums::Photographer))
         .service(kitchen::KitchensServer::new(kitchen::Cook))
         .service(timers::TimersServer::new(timers::Talking::default()))
         .service(words::DictionaryServer::new(words::Book))
