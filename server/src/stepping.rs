@@ -14,11 +14,8 @@
 //! # Ok::<(), outrigger_server::Error>(())
 //! ```
 
-<<<<<<< HEAD
-use std::os::fd::OwnedFd;
-=======
 use std::collections::BTreeMap;
->>>>>>> 6b5a677 (Tests: typed methods with attachments, both ends in one thread)
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use outrigger_layout::buffer::BufferRef;
@@ -60,14 +57,11 @@ pub struct Loopback {
     /// What the client reads from the grant ring.
     pub grants: Consumer<RingView>,
     outgoing: mpsc::Receiver<Outgoing>,
-<<<<<<< HEAD
+    /// What the client has mapped, by the extents' ids.
+    extents: BTreeMap<u32, Mapping>,
     /// The client's end of its doorbell. Without it ringing is SIGPIPE, which not every
     /// process that has tests ignores.
     _client_end: OwnedFd,
-=======
-    /// What the client has mapped, by the extents' ids.
-    extents: BTreeMap<u32, Mapping>,
->>>>>>> 6b5a677 (Tests: typed methods with attachments, both ends in one thread)
     now_ns: u64,
 }
 
@@ -113,11 +107,8 @@ impl Loopback {
             returns: Producer::new(returns),
             grants: Consumer::new(grants),
             outgoing,
-<<<<<<< HEAD
-            _client_end: client_end,
-=======
             extents: BTreeMap::new(),
->>>>>>> 6b5a677 (Tests: typed methods with attachments, both ends in one thread)
+            _client_end: client_end,
             now_ns: 1,
         })
     }
