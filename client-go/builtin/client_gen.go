@@ -42,7 +42,7 @@ type 2 string size 8 align 4
 
 // Says which version the server has.
 //
-// Release the reply when it is read; one that is not is left to the garbage collector.
+// Release the reply when it is read: a large one has a buffer of the session until then.
 func (c *Client) Version(ctx context.Context) (ServerVersionView, error) {
 	archive, err := c.caller.Invoke(ctx, &methodVersion, nil)
 	if err != nil {
@@ -77,7 +77,7 @@ type 3 string size 8 align 4
 
 // Lists all methods that are registered now.
 //
-// Release the reply when it is read; one that is not is left to the garbage collector.
+// Release the reply when it is read: a large one has a buffer of the session until then.
 func (c *Client) Methods(ctx context.Context) (MethodNamesView, error) {
 	archive, err := c.caller.Invoke(ctx, &methodMethods, nil)
 	if err != nil {

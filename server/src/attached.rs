@@ -107,12 +107,16 @@ impl<'a> Attached<'a> {
     /// payload limit; RESOURCE_EXHAUSTED, TIMEOUT or PEER_GONE if no buffers could be had.
     /// What was attached before is gone then.
     pub fn attach<const N: usize>(&mut self, lens: [usize; N]) -> Result<[&mut [u8]; N], Error> {
-        let reply = self.reply.as_mut().map(|room| Room {
-            filled: &mut *room.filled,
-            ..*room
-        });
-        let requests = self.requests;
-        Attached { requests, reply }.into_room(lens)
+        self.reborrow().into_array(lens)
+    }
+
+    /// As [`Attached::attach`] for a number of attachments that is not known before.
+    /// Allocates the list of them.
+    ///
+    /// # Errors
+    /// As `attach`.
+    pub fn attach_all(&mut self, lens: &[usize]) -> Result<Vec<&mut [u8]>, Error> {
+        self.reborrow().into_list(lens)
     }
 
     /// Whether the reply can have attachments.
@@ -121,16 +125,37 @@ impl<'a> Attached<'a> {
     }
 
     /// As [`Attached::attach`], for as long as the reply is borrowed.
-    pub(crate) fn into_room<const N: usize>(
+    pub(crate) fn into_array<const N: usize>(
         self,
         lens: [usize; N],
     ) -> Result<[&'a mut [u8]; N], Error> {
-        let Some(room) = self.reply else {
-            let text = "attach in a handler that does not take attachments";
-            return Err(Error::invalid_argument(text));
-        };
-        let lens = lens.map(|len| len as u64);
-        room.filled.attach(room.session, lens, room.deadline_ns)
+        let mut bytes = self.room()?.attach(&lens)?;
+        Ok(core::array::from_fn(|_| bytes.next().unwrap_or_default()))
+    }
+
+    /// As [`Attached::attach_all`], for as long as the reply is borrowed.
+    pub(crate) fn into_list(self, lens: &[usize]) -> Result<Vec<&'a mut [u8]>, Error> {
+        Ok(self.room()?.attach(lens)?.collect())
+    }
+
+    fn reborrow(&mut self) -> Attached<'_> {
+        let reply = self.reply.as_mut().map(|room| Room {
+            filled: &mut *room.filled,
+            ..*room
+        });
+        let requests = self.requests;
+        Attached { requests, reply }
+    }
+
+    fn room(self) -> Result<Room<'a>, Error> {
+        let text = "attach in a handler that does not take attachments";
+        self.reply.ok_or_else(|| Error::invalid_argument(text))
+    }
+}
+
+impl<'a> Room<'a> {
+    fn attach(self, lens: &[usize]) -> Result<impl Iterator<Item = &'a mut [u8]>, Error> {
+        self.filled.attach(self.session, lens, self.deadline_ns)
     }
 }
 

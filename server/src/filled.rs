@@ -74,28 +74,30 @@ impl Filled {
     /// INVALID_ARGUMENT if there are more than a message can have, or than this session
     /// may; BUFFER_TOO_SMALL beyond its payload limit; as
     /// [`Arena::fill`](crate::session::Arena::fill). Nothing is left then.
-    pub(crate) fn attach<const N: usize>(
+    pub(crate) fn attach(
         &mut self,
         session: &Session,
-        lens: [u64; N],
+        lens: &[usize],
         deadline_ns: u64,
-    ) -> Result<[&mut [u8]; N], Error> {
-        let attached = self.parts.iter().filter(|part| !part.is_value).count() + N;
+    ) -> Result<impl Iterator<Item = &mut [u8]>, Error> {
+        let before = self.parts.iter().filter(|part| !part.is_value).count();
+        let attached = before + lens.len();
         if attached > ATTACHMENTS {
             let text = format!("{attached} attachments (maximum {ATTACHMENTS})");
             self.discard(session);
             return Err(Error::invalid_argument(text));
         }
         let max = session.limits().payload_max;
-        if let Some(len) = lens.into_iter().find(|len| *len > max) {
+        if let Some(len) = lens.iter().find(|len| **len as u64 > max) {
             self.discard(session);
-            return Err(Error::buffer_too_small(len, max));
+            return Err(Error::buffer_too_small(*len as u64, max));
         }
-        let at = self.add_or_none(session, &lens, deadline_ns)?;
-        let mut parts = self.parts[at..].iter_mut();
-        Ok(core::array::from_fn(|_| {
-            parts.next().map(Part::bytes).unwrap_or_default()
-        }))
+        let mut list = [0; ATTACHMENTS];
+        for (into, len) in list.iter_mut().zip(lens) {
+            *into = *len as u64;
+        }
+        let at = self.add_or_none(session, &list[..lens.len()], deadline_ns)?;
+        Ok(self.parts[at..].iter_mut().map(Part::bytes))
     }
 
     /// Frees the buffer of the value.

@@ -163,7 +163,23 @@ impl<'a> Reply<'a> {
     pub fn attach<const N: usize>(&mut self, lens: [usize; N]) -> Result<[&mut [u8]; N], Error> {
         let attached = attached(&mut self.worker, self.deadline_ns);
         let takes_attachments = attached.takes_more();
-        attached.into_room(lens).inspect_err(|_| {
+        attached.into_array(lens).inspect_err(|_| {
+            if takes_attachments {
+                self.scratch.clear();
+                self.form = Form::Scratch;
+            }
+        })
+    }
+
+    /// As [`Reply::attach`] for a number of attachments that is not known before. Allocates
+    /// the list of them.
+    ///
+    /// # Errors
+    /// As `attach`.
+    pub fn attach_all(&mut self, lens: &[usize]) -> Result<Vec<&mut [u8]>, Error> {
+        let attached = attached(&mut self.worker, self.deadline_ns);
+        let takes_attachments = attached.takes_more();
+        attached.into_list(lens).inspect_err(|_| {
             if takes_attachments {
                 self.scratch.clear();
                 self.form = Form::Scratch;

@@ -45,7 +45,7 @@ type 1 u64 size 8 align 8
 
 // Reads all fields and returns them in a tick of its own.
 //
-// Release the reply when it is read; one that is not is left to the garbage collector.
+// Release the reply when it is read: a large one has a buffer of the session until then.
 func (c *Client) Reflect(ctx context.Context, request *Tick) (TickView, error) {
 	archive, err := c.caller.Invoke(ctx, &methodReflect, request)
 	if err != nil {

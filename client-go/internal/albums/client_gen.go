@@ -57,7 +57,7 @@ type 3 u64 size 8 align 8
 // to the reply, which is the caller's to Release. nil sends none and gives those of the
 // reply back.
 //
-// Release the reply when it is read; one that is not is left to the garbage collector.
+// Release the reply when it is read: a large one has a buffer of the session until then.
 func (c *Client) Compare(ctx context.Context, attached *outrigger.Attachments) (ComparisonView, error) {
 	archive, err := c.caller.InvokeAttached(ctx, &methodCompare, nil, attached)
 	if err != nil {
@@ -65,6 +65,7 @@ func (c *Client) Compare(ctx context.Context, attached *outrigger.Attachments) (
 	}
 	reply, err := ParseComparison(archive.Bytes())
 	if err != nil {
+		attached.Release()
 		return ComparisonView{}, outrigger.InvalidReply(&methodCompare, archive, err)
 	}
 	reply.archive = archive
@@ -102,7 +103,7 @@ type 5 string size 8 align 4
 // to the reply, which is the caller's to Release. nil sends none and gives those of the
 // reply back.
 //
-// Release the reply when it is read; one that is not is left to the garbage collector.
+// Release the reply when it is read: a large one has a buffer of the session until then.
 func (c *Client) Draw(ctx context.Context, request *Order, attached *outrigger.Attachments) (DrawnView, error) {
 	archive, err := c.caller.InvokeAttached(ctx, &methodDraw, request, attached)
 	if err != nil {
@@ -110,6 +111,7 @@ func (c *Client) Draw(ctx context.Context, request *Order, attached *outrigger.A
 	}
 	reply, err := ParseDrawn(archive.Bytes())
 	if err != nil {
+		attached.Release()
 		return DrawnView{}, outrigger.InvalidReply(&methodDraw, archive, err)
 	}
 	reply.archive = archive
@@ -143,7 +145,7 @@ type 3 struct Turned size 8 align 8
 // to the reply, which is the caller's to Release. nil sends none and gives those of the
 // reply back.
 //
-// Release the reply when it is read; one that is not is left to the garbage collector.
+// Release the reply when it is read: a large one has a buffer of the session until then.
 func (c *Client) Turn(ctx context.Context, request *Turn, attached *outrigger.Attachments) (TurnedView, error) {
 	archive, err := c.caller.InvokeAttached(ctx, &methodTurn, request, attached)
 	if err != nil {
@@ -151,6 +153,7 @@ func (c *Client) Turn(ctx context.Context, request *Turn, attached *outrigger.At
 	}
 	reply, err := ParseTurned(archive.Bytes())
 	if err != nil {
+		attached.Release()
 		return TurnedView{}, outrigger.InvalidReply(&methodTurn, archive, err)
 	}
 	reply.archive = archive
@@ -193,6 +196,7 @@ func (c *Client) Tear(ctx context.Context, attached *outrigger.Attachments) erro
 		return failureOfTear(err)
 	}
 	if err := rkyv.CheckUnit(archive.Bytes()); err != nil {
+		attached.Release()
 		return outrigger.InvalidReply(&methodTear, archive, err)
 	}
 	archive.Release()
@@ -231,7 +235,7 @@ type 1 string size 8 align 4
 
 // Sends a label back.
 //
-// Release the reply when it is read; one that is not is left to the garbage collector.
+// Release the reply when it is read: a large one has a buffer of the session until then.
 func (c *Client) Label(ctx context.Context, request *Label) (LabelView, error) {
 	archive, err := c.caller.Invoke(ctx, &methodLabel, request)
 	if err != nil {
@@ -256,6 +260,7 @@ func (c *Client) BuildDraw(
 	}
 	reply, err := ParseDrawn(archive.Bytes())
 	if err != nil {
+		attached.Release()
 		return DrawnView{}, outrigger.InvalidReply(&methodDraw, archive, err)
 	}
 	reply.archive = archive
@@ -284,6 +289,7 @@ func (c *Client) BuildTurn(
 	}
 	reply, err := ParseTurned(archive.Bytes())
 	if err != nil {
+		attached.Release()
 		return TurnedView{}, outrigger.InvalidReply(&methodTurn, archive, err)
 	}
 	reply.archive = archive

@@ -373,7 +373,7 @@ type 132 option of 45 size 3 align 1
 
 // Cook calls kitchen.cook.
 //
-// Release the reply when it is read; one that is not is left to the garbage collector.
+// Release the reply when it is read: a large one has a buffer of the session until then.
 //
 // Errors: also *outrigger.Failure[Texts].
 func (c *Client) Cook(ctx context.Context, request *Kitchen) (KitchenView, error) {
@@ -453,7 +453,7 @@ type 11 vec of 0 size 8 align 4
 
 // DrawShape calls kitchen.draw_shape.
 //
-// Release the reply when it is read; one that is not is left to the garbage collector.
+// Release the reply when it is read: a large one has a buffer of the session until then.
 //
 // Errors: also *outrigger.Failure[Shape].
 func (c *Client) DrawShape(ctx context.Context, request Shape) (ShapeView, error) {
@@ -616,7 +616,7 @@ type 19 vec of 16 size 8 align 4
 
 // HTTPGet calls kitchen.http_get.
 //
-// Release the reply when it is read; one that is not is left to the garbage collector.
+// Release the reply when it is read: a large one has a buffer of the session until then.
 func (c *Client) HTTPGet(ctx context.Context, request *Scalars) (TextsView, error) {
 	archive, err := c.caller.Invoke(ctx, &methodHTTPGet, request)
 	if err != nil {
@@ -750,7 +750,7 @@ type 51 i16 size 2 align 2
 
 // Sort calls kitchen.sort.
 //
-// Release the reply when it is read; one that is not is left to the garbage collector.
+// Release the reply when it is read: a large one has a buffer of the session until then.
 func (c *Client) Sort(ctx context.Context, request *Lists) (OptionsView, error) {
 	archive, err := c.caller.Invoke(ctx, &methodSort, request)
 	if err != nil {
@@ -849,7 +849,7 @@ type 32 vec of 31 size 8 align 4
 
 // Plant calls kitchen.plant.
 //
-// Release the reply when it is read; one that is not is left to the garbage collector.
+// Release the reply when it is read: a large one has a buffer of the session until then.
 func (c *Client) Plant(ctx context.Context, request *Arrays) (TreeView, error) {
 	archive, err := c.caller.Invoke(ctx, &methodPlant, request)
 	if err != nil {
@@ -912,7 +912,7 @@ type 17 bool size 1 align 1
 
 // Evaluate calls kitchen.evaluate.
 //
-// Release the reply when it is read; one that is not is left to the garbage collector.
+// Release the reply when it is read: a large one has a buffer of the session until then.
 func (c *Client) Evaluate(ctx context.Context, request *Chain) (ExpressionView, error) {
 	archive, err := c.caller.Invoke(ctx, &methodEvaluate, request)
 	if err != nil {
@@ -980,7 +980,7 @@ type 13 struct Empty size 0 align 1
 
 // Name calls kitchen.name.
 //
-// Release the reply when it is read; one that is not is left to the garbage collector.
+// Release the reply when it is read: a large one has a buffer of the session until then.
 func (c *Client) Name(ctx context.Context, request *Awkward) (EmptyView, error) {
 	archive, err := c.caller.Invoke(ctx, &methodName, request)
 	if err != nil {
@@ -1059,7 +1059,7 @@ type 17 vec of 9 size 8 align 4
 
 // Order calls kitchen.order.
 //
-// Release the reply when it is read; one that is not is left to the garbage collector.
+// Release the reply when it is read: a large one has a buffer of the session until then.
 func (c *Client) Order(ctx context.Context, request *Order) (OrderView, error) {
 	archive, err := c.caller.Invoke(ctx, &methodOrder, request)
 	if err != nil {
@@ -1198,7 +1198,7 @@ type 39 f32 size 4 align 4
 
 // PairUp calls kitchen.pair_up.
 //
-// Release the reply when it is read; one that is not is left to the garbage collector.
+// Release the reply when it is read: a large one has a buffer of the session until then.
 func (c *Client) PairUp(ctx context.Context, request *Tuples) (TuplesView, error) {
 	archive, err := c.caller.Invoke(ctx, &methodPairUp, request)
 	if err != nil {
@@ -1306,7 +1306,7 @@ type 39 vec of 20 size 8 align 4
 
 // Report calls kitchen.report.
 //
-// Release the reply when it is read; one that is not is left to the garbage collector.
+// Release the reply when it is read: a large one has a buffer of the session until then.
 func (c *Client) Report(ctx context.Context, request *Results) (ResultsView, error) {
 	archive, err := c.caller.Invoke(ctx, &methodReport, request)
 	if err != nil {
@@ -1355,7 +1355,7 @@ type 8 result of 1 or 4 size 24 align 8
 
 // Time calls kitchen.time.
 //
-// Release the reply when it is read; one that is not is left to the garbage collector.
+// Release the reply when it is read: a large one has a buffer of the session until then.
 func (c *Client) Time(ctx context.Context, request *Times) (TimesView, error) {
 	archive, err := c.caller.Invoke(ctx, &methodTime, request)
 	if err != nil {
@@ -1416,7 +1416,7 @@ type 14 string size 8 align 4
 
 // Widen calls kitchen.widen.
 //
-// Release the reply when it is read; one that is not is left to the garbage collector.
+// Release the reply when it is read: a large one has a buffer of the session until then.
 func (c *Client) Widen(ctx context.Context, request *Wides) (WidesView, error) {
 	archive, err := c.caller.Invoke(ctx, &methodWiden, request)
 	if err != nil {
@@ -1520,7 +1520,7 @@ type 34 box_slice of 15 size 8 align 4
 
 // Pack calls kitchen.pack.
 //
-// Release the reply when it is read; one that is not is left to the garbage collector.
+// Release the reply when it is read: a large one has a buffer of the session until then.
 func (c *Client) Pack(ctx context.Context, request *Boxes) (BoxesView, error) {
 	archive, err := c.caller.Invoke(ctx, &methodPack, request)
 	if err != nil {
@@ -1651,7 +1651,7 @@ type 45 tuple size 8 align 4
 
 // LookUp calls kitchen.look_up.
 //
-// Release the reply when it is read; one that is not is left to the garbage collector.
+// Release the reply when it is read: a large one has a buffer of the session until then.
 func (c *Client) LookUp(ctx context.Context, request *Maps) (MapsView, error) {
 	archive, err := c.caller.Invoke(ctx, &methodLookUp, request)
 	if err != nil {
@@ -1768,7 +1768,7 @@ type 43 box of 8 size 4 align 4
 
 // Hide calls kitchen.hide.
 //
-// Release the reply when it is read; one that is not is left to the garbage collector.
+// Release the reply when it is read: a large one has a buffer of the session until then.
 func (c *Client) Hide(ctx context.Context, request *Niches) (NichesView, error) {
 	archive, err := c.caller.Invoke(ctx, &methodHide, request)
 	if err != nil {
@@ -1813,7 +1813,7 @@ type 7 string size 8 align 4
 
 // Identify calls kitchen.identify.
 //
-// Release the reply when it is read; one that is not is left to the garbage collector.
+// Release the reply when it is read: a large one has a buffer of the session until then.
 func (c *Client) Identify(ctx context.Context, request *IDs) (IDsView, error) {
 	archive, err := c.caller.Invoke(ctx, &methodIdentify, request)
 	if err != nil {
@@ -1897,7 +1897,7 @@ type 29 struct Unit size 0 align 1
 
 // Shelve calls kitchen.shelve.
 //
-// Release the reply when it is read; one that is not is left to the garbage collector.
+// Release the reply when it is read: a large one has a buffer of the session until then.
 func (c *Client) Shelve(ctx context.Context, request *Shelf) (ShelfView, error) {
 	archive, err := c.caller.Invoke(ctx, &methodShelve, request)
 	if err != nil {
@@ -1944,7 +1944,7 @@ type 5 struct Unit size 0 align 1
 
 // Signal calls kitchen.signal.
 //
-// Release the reply when it is read; one that is not is left to the garbage collector.
+// Release the reply when it is read: a large one has a buffer of the session until then.
 func (c *Client) Signal(ctx context.Context, request Signal) (UnitView, error) {
 	message := rkyv.Encodable(request)
 	if request == nil {
@@ -1992,7 +1992,7 @@ type 6 bool size 1 align 1
 
 // Visit calls kitchen.visit.
 //
-// Release the reply when it is read; one that is not is left to the garbage collector.
+// Release the reply when it is read: a large one has a buffer of the session until then.
 func (c *Client) Visit(ctx context.Context, request *Visit1) (Mood1View, error) {
 	archive, err := c.caller.Invoke(ctx, &methodVisit, request)
 	if err != nil {
@@ -2053,7 +2053,7 @@ type 12 vec of 1 size 8 align 4
 
 // VisitAgain calls kitchen.visit_again.
 //
-// Release the reply when it is read; one that is not is left to the garbage collector.
+// Release the reply when it is read: a large one has a buffer of the session until then.
 func (c *Client) VisitAgain(ctx context.Context, request *Visit2) (Visit2View, error) {
 	archive, err := c.caller.Invoke(ctx, &methodVisitAgain, request)
 	if err != nil {
@@ -2133,7 +2133,7 @@ type 18 option of 3 size 16 align 8
 
 // VisitAtLast calls kitchen.visit_at_last.
 //
-// Release the reply when it is read; one that is not is left to the garbage collector.
+// Release the reply when it is read: a large one has a buffer of the session until then.
 func (c *Client) VisitAtLast(ctx context.Context, request *Visit3) (Wide2View, error) {
 	archive, err := c.caller.Invoke(ctx, &methodVisitAtLast, request)
 	if err != nil {
@@ -2186,7 +2186,7 @@ type 8 u8 size 1 align 1
 
 // Ask calls kitchen.ask.
 //
-// Release the reply when it is read; one that is not is left to the garbage collector.
+// Release the reply when it is read: a large one has a buffer of the session until then.
 func (c *Client) Ask(ctx context.Context, request *Wide1) (Mood2View, error) {
 	archive, err := c.caller.Invoke(ctx, &methodAsk, request)
 	if err != nil {

@@ -87,7 +87,7 @@ type 12 box_str size 8 align 4
 
 // Type calls dictionary.type.
 //
-// Release the reply when it is read; one that is not is left to the garbage collector.
+// Release the reply when it is read: a large one has a buffer of the session until then.
 func (c *Client) Type(ctx context.Context, request *Words) (WordsView, error) {
 	archive, err := c.caller.Invoke(ctx, &methodType, request)
 	if err != nil {
@@ -147,7 +147,7 @@ type 12 box_str size 8 align 4
 
 // Err calls dictionary.err.
 //
-// Release the reply when it is read; one that is not is left to the garbage collector.
+// Release the reply when it is read: a large one has a buffer of the session until then.
 func (c *Client) Err(ctx context.Context, request *Words) (WordsView, error) {
 	archive, err := c.caller.Invoke(ctx, &methodErr, request)
 	if err != nil {
@@ -207,7 +207,7 @@ type 12 box_str size 8 align 4
 
 // Ctx calls dictionary.ctx.
 //
-// Release the reply when it is read; one that is not is left to the garbage collector.
+// Release the reply when it is read: a large one has a buffer of the session until then.
 func (c *Client) Ctx(ctx context.Context, request *Words) (WordsView, error) {
 	archive, err := c.caller.Invoke(ctx, &methodCtx, request)
 	if err != nil {
@@ -267,7 +267,7 @@ type 12 box_str size 8 align 4
 
 // Len calls dictionary.len.
 //
-// Release the reply when it is read; one that is not is left to the garbage collector.
+// Release the reply when it is read: a large one has a buffer of the session until then.
 func (c *Client) Len(ctx context.Context, request *Words) (WordsView, error) {
 	archive, err := c.caller.Invoke(ctx, &methodLen, request)
 	if err != nil {
@@ -327,7 +327,7 @@ type 12 box_str size 8 align 4
 
 // ID calls dictionary.id.
 //
-// Release the reply when it is read; one that is not is left to the garbage collector.
+// Release the reply when it is read: a large one has a buffer of the session until then.
 func (c *Client) ID(ctx context.Context, request *Words) (WordsView, error) {
 	archive, err := c.caller.Invoke(ctx, &methodID, request)
 	if err != nil {
@@ -387,7 +387,7 @@ type 12 box_str size 8 align 4
 
 // Bytes calls dictionary.bytes.
 //
-// Release the reply when it is read; one that is not is left to the garbage collector.
+// Release the reply when it is read: a large one has a buffer of the session until then.
 func (c *Client) Bytes(ctx context.Context, request *Words) (WordsView, error) {
 	archive, err := c.caller.Invoke(ctx, &methodBytes, request)
 	if err != nil {
@@ -447,7 +447,7 @@ type 12 box_str size 8 align 4
 
 // String calls dictionary.string.
 //
-// Release the reply when it is read; one that is not is left to the garbage collector.
+// Release the reply when it is read: a large one has a buffer of the session until then.
 func (c *Client) String(ctx context.Context, request *Words) (WordsView, error) {
 	archive, err := c.caller.Invoke(ctx, &methodString, request)
 	if err != nil {
@@ -507,7 +507,7 @@ type 12 box_str size 8 align 4
 
 // Error calls dictionary.error.
 //
-// Release the reply when it is read; one that is not is left to the garbage collector.
+// Release the reply when it is read: a large one has a buffer of the session until then.
 func (c *Client) Error(ctx context.Context, request *Words) (WordsView, error) {
 	archive, err := c.caller.Invoke(ctx, &methodError, request)
 	if err != nil {
@@ -567,7 +567,7 @@ type 12 box_str size 8 align 4
 
 // Load calls dictionary.load.
 //
-// Release the reply when it is read; one that is not is left to the garbage collector.
+// Release the reply when it is read: a large one has a buffer of the session until then.
 func (c *Client) Load(ctx context.Context, request *Words) (WordsView, error) {
 	archive, err := c.caller.Invoke(ctx, &methodLoad, request)
 	if err != nil {
@@ -627,7 +627,7 @@ type 12 box_str size 8 align 4
 
 // Release calls dictionary.release.
 //
-// Release the reply when it is read; one that is not is left to the garbage collector.
+// Release the reply when it is read: a large one has a buffer of the session until then.
 func (c *Client) Release(ctx context.Context, request *Words) (WordsView, error) {
 	archive, err := c.caller.Invoke(ctx, &methodRelease, request)
 	if err != nil {
@@ -687,7 +687,7 @@ type 12 box_str size 8 align 4
 
 // UserID calls dictionary.user_id.
 //
-// Release the reply when it is read; one that is not is left to the garbage collector.
+// Release the reply when it is read: a large one has a buffer of the session until then.
 func (c *Client) UserID(ctx context.Context, request *Words) (WordsView, error) {
 	archive, err := c.caller.Invoke(ctx, &methodUserID, request)
 	if err != nil {
@@ -747,7 +747,7 @@ type 12 box_str size 8 align 4
 
 // Invoke calls dictionary.invoke.
 //
-// Release the reply when it is read; one that is not is left to the garbage collector.
+// Release the reply when it is read: a large one has a buffer of the session until then.
 func (c *Client) Invoke(ctx context.Context, request *Words) (WordsView, error) {
 	archive, err := c.caller.Invoke(ctx, &methodInvoke, request)
 	if err != nil {
@@ -807,7 +807,7 @@ type 12 box_str size 8 align 4
 
 // Callback calls dictionary.callback.
 //
-// Release the reply when it is read; one that is not is left to the garbage collector.
+// Release the reply when it is read: a large one has a buffer of the session until then.
 func (c *Client) Callback(ctx context.Context, request *Words) (WordsView, error) {
 	archive, err := c.caller.Invoke(ctx, &methodCallback, request)
 	if err != nil {
@@ -867,7 +867,7 @@ type 12 box_str size 8 align 4
 
 // Data calls dictionary.data.
 //
-// Release the reply when it is read; one that is not is left to the garbage collector.
+// Release the reply when it is read: a large one has a buffer of the session until then.
 func (c *Client) Data(ctx context.Context, request *Words) (WordsView, error) {
 	archive, err := c.caller.Invoke(ctx, &methodData, request)
 	if err != nil {

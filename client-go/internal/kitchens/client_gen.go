@@ -239,7 +239,7 @@ type 90 enum Signal size 8 align 4
 
 // Takes the message apart and writes it again.
 //
-// Release the reply when it is read; one that is not is left to the garbage collector.
+// Release the reply when it is read: a large one has a buffer of the session until then.
 func (c *Client) Echo(ctx context.Context, request *Kitchen) (KitchenView, error) {
 	archive, err := c.caller.Invoke(ctx, &methodEcho, request)
 	if err != nil {
@@ -468,7 +468,7 @@ type 90 enum Signal size 8 align 4
 
 // The same on a worker.
 //
-// Release the reply when it is read; one that is not is left to the garbage collector.
+// Release the reply when it is read: a large one has a buffer of the session until then.
 func (c *Client) EchoSlowly(ctx context.Context, request *Kitchen) (KitchenView, error) {
 	archive, err := c.caller.Invoke(ctx, &methodEchoSlowly, request)
 	if err != nil {
@@ -701,7 +701,7 @@ type 92 box of 0 size 4 align 4
 
 // Refuses it, with itself as the reason.
 //
-// Release the reply when it is read; one that is not is left to the garbage collector.
+// Release the reply when it is read: a large one has a buffer of the session until then.
 //
 // Errors: also *outrigger.Failure[Refused].
 func (c *Client) Refuse(ctx context.Context, request *Kitchen) (KitchenView, error) {
@@ -755,7 +755,7 @@ type 5 string size 8 align 4
 
 // Says whether rkyv takes these bytes for a kitchen.
 //
-// Release the reply when it is read; one that is not is left to the garbage collector.
+// Release the reply when it is read: a large one has a buffer of the session until then.
 func (c *Client) Judge(ctx context.Context, request *Suspect) (VerdictView, error) {
 	archive, err := c.caller.Invoke(ctx, &methodJudge, request)
 	if err != nil {
@@ -806,7 +806,7 @@ type 10 f64 size 8 align 8
 
 // Numbers only.
 //
-// Release the reply when it is read; one that is not is left to the garbage collector.
+// Release the reply when it is read: a large one has a buffer of the session until then.
 func (c *Client) Count(ctx context.Context, request *Numbers) (NumbersView, error) {
 	archive, err := c.caller.Invoke(ctx, &methodCount, request)
 	if err != nil {

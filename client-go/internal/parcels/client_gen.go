@@ -63,7 +63,7 @@ type 7 duration size 16 align 8
 
 // Answers a question.
 //
-// Release the reply when it is read; one that is not is left to the garbage collector.
+// Release the reply when it is read: a large one has a buffer of the session until then.
 func (c *Client) Ask(ctx context.Context, request *Question) (AnswerView, error) {
 	archive, err := c.caller.Invoke(ctx, &methodAsk, request)
 	if err != nil {
@@ -127,7 +127,7 @@ type 13 struct Refused size 16 align 8
 
 // Takes a parcel, and says where it is now.
 //
-// Release the reply when it is read; one that is not is left to the garbage collector.
+// Release the reply when it is read: a large one has a buffer of the session until then.
 //
 // Errors: also *outrigger.Failure[Refused].
 func (c *Client) Send(ctx context.Context, request *Parcel) (StateView, error) {
@@ -181,7 +181,7 @@ type 5 u32 size 4 align 4
 
 // Says what parcels cost.
 //
-// Release the reply when it is read; one that is not is left to the garbage collector.
+// Release the reply when it is read: a large one has a buffer of the session until then.
 func (c *Client) Prices(ctx context.Context) (PricesView, error) {
 	archive, err := c.caller.Invoke(ctx, &methodPrices, nil)
 	if err != nil {
@@ -298,7 +298,7 @@ type 36 struct Route size 32 align 8
 
 // Gives a value of every kind back.
 //
-// Release the reply when it is read; one that is not is left to the garbage collector.
+// Release the reply when it is read: a large one has a buffer of the session until then.
 func (c *Client) Reflect(ctx context.Context, request *Kinds) (KindsView, error) {
 	archive, err := c.caller.Invoke(ctx, &methodReflect, request)
 	if err != nil {

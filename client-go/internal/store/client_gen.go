@@ -113,7 +113,7 @@ type 11 enum StoreError size 24 align 8
 
 // Answers a query.
 //
-// Release the reply when it is read; one that is not is left to the garbage collector.
+// Release the reply when it is read: a large one has a buffer of the session until then.
 //
 // Errors: also *outrigger.Failure[StoreError].
 func (c *Client) Query(ctx context.Context, request Query) (FoundView, error) {
@@ -166,7 +166,7 @@ type 2 u64 size 8 align 8
 
 // Counts the bytes of all values.
 //
-// Release the reply when it is read; one that is not is left to the garbage collector.
+// Release the reply when it is read: a large one has a buffer of the session until then.
 func (c *Client) AddUp(ctx context.Context) (TotalView, error) {
 	archive, err := c.caller.Invoke(ctx, &methodAddUp, nil)
 	if err != nil {

@@ -47,7 +47,7 @@ type 3 u32 size 4 align 4
 
 // Makes a timer.
 //
-// Release the reply when it is read; one that is not is left to the garbage collector.
+// Release the reply when it is read: a large one has a buffer of the session until then.
 func (c *Client) Create(ctx context.Context, request *TimerConfig) (TimerCreatedView, error) {
 	archive, err := c.caller.Invoke(ctx, &methodCreate, request)
 	if err != nil {
@@ -94,7 +94,7 @@ type 5 enum TimerError size 12 align 4
 // Sends the message back after a while. It waits on the executor, so that many
 // can wait at once.
 //
-// Release the reply when it is read; one that is not is left to the garbage collector.
+// Release the reply when it is read: a large one has a buffer of the session until then.
 //
 // Errors: also *outrigger.Failure[TimerError].
 func (c *Client) Echo(ctx context.Context, request *EchoRequest) (EchoReplyView, error) {
@@ -159,7 +159,7 @@ type 9 struct ComplexReply size 40 align 8
 
 // Looks at everything.
 //
-// Release the reply when it is read; one that is not is left to the garbage collector.
+// Release the reply when it is read: a large one has a buffer of the session until then.
 func (c *Client) Complex(ctx context.Context, request *ComplexRequest) (ComplexReplyView, error) {
 	archive, err := c.caller.Invoke(ctx, &methodComplex, request)
 	if err != nil {
@@ -208,7 +208,7 @@ type 7 u32 size 4 align 4
 
 // Plans a job; an empty name is refused.
 //
-// Release the reply when it is read; one that is not is left to the garbage collector.
+// Release the reply when it is read: a large one has a buffer of the session until then.
 //
 // Errors: also *outrigger.Failure[TimerError].
 func (c *Client) Schedule(ctx context.Context, request *Schedule) (ScheduledView, error) {

@@ -57,7 +57,7 @@ type 6 string size 8 align 4
 // check takes tens of microseconds: long enough that the poller, which all
 // callers share, should not do it itself.
 //
-// Release the reply when it is read; one that is not is left to the garbage collector.
+// Release the reply when it is read: a large one has a buffer of the session until then.
 func (c *Client) Verify(ctx context.Context, request *VerifyRequest) (VerifyReplyView, error) {
 	archive, err := c.caller.Invoke(ctx, &methodVerify, request)
 	if err != nil {

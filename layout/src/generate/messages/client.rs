@@ -17,7 +17,7 @@ const ATTACHED: &str = "\
 
 /// What becomes of a reply.
 const RELEASE: &str =
-    "// Release the reply when it is read; one that is not is left to the garbage collector.";
+    "// Release the reply when it is read: a large one has a buffer of the session until then.";
 
 /// Refuses a service whose methods Go cannot have.
 pub(super) fn check(document: &Document, service: &Service) -> Result<(), Unsupported> {
@@ -294,6 +294,10 @@ fn outcome(
     failed: &str,
 ) -> String {
     let mut out = String::new();
+    let release = match method.attachments {
+        true => "\t\tattached.Release()\n",
+        false => "",
+    };
     if !has_reply {
         line!(out, "\tif err != nil {{\n\t\treturn {failed}\n\t}}");
         line!(
@@ -302,7 +306,7 @@ fn outcome(
         );
         line!(
             out,
-            "\t\treturn outrigger.InvalidReply(&{variable}, archive, err)\n\t}}"
+            "{release}\t\treturn outrigger.InvalidReply(&{variable}, archive, err)\n\t}}"
         );
         line!(out, "\tarchive.Release()\n\treturn nil");
         return out;
@@ -321,7 +325,7 @@ fn outcome(
     );
     line!(
         out,
-        "\t\treturn {zero}, outrigger.InvalidReply(&{variable}, archive, err)\n\t}}"
+        "{release}\t\treturn {zero}, outrigger.InvalidReply(&{variable}, archive, err)\n\t}}"
     );
     if unit_enum {
         line!(out, "\tarchive.Release()\n\treturn reply, nil");

@@ -117,23 +117,6 @@ pub(crate) fn add_up(sum: u64, bytes: &[u8]) -> u64 {
     bytes.iter().fold(sum, add)
 }
 
-/// Attaches pictures of these lengths, for all of which there is memory, or for none.
-fn blank<'a>(attached: &'a mut Attached<'_>, lens: &[usize]) -> Result<Vec<&'a mut [u8]>, Error> {
-    Ok(match *lens {
-        [] => Vec::new(),
-        [a] => attached.attach([a])?.into(),
-        [a, b] => attached.attach([a, b])?.into(),
-        [a, b, c] => attached.attach([a, b, c])?.into(),
-        [a, b, c, d] => attached.attach([a, b, c, d])?.into(),
-        _ => {
-            let count = lens.len();
-            return Err(Error::invalid_argument(format!(
-                "{count} pictures (maximum 4)"
-            )));
-        }
-    })
-}
-
 impl Albums for Photographer {
     fn compare(&self, attached: &mut Attached<'_>) -> Result<Comparison, Error> {
         let [left, right] = attached.requests() else {
@@ -157,7 +140,7 @@ impl Albums for Photographer {
             .iter()
             .map(|len| len.to_native() as usize)
             .collect();
-        for (number, picture) in blank(attached, &lens)?.into_iter().enumerate() {
+        for (number, picture) in attached.attach_all(&lens)?.into_iter().enumerate() {
             for (index, byte) in picture.iter_mut().enumerate() {
                 *byte = (index + 100 * number) as u8;
             }

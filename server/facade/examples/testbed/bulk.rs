@@ -9,7 +9,7 @@ use crate::{number, text};
 /// | --- | --- |
 /// | `back V` | answers with V and what was attached |
 /// | `sums` | answers with the sum of the bytes of each attachment, as text |
-/// | `make N M …` | attaches N, M, … bytes, all at once up to two, each the low byte of its index |
+/// | `make N M …` | attaches N, M, … bytes, each the low byte of its index |
 /// | `large N M …` | the same, beside a value of 100 000 bytes |
 /// | `fail N M …` | the same, and then fails |
 pub(crate) struct Bulk;
@@ -71,13 +71,8 @@ fn make(lens: &[u8], reply: &mut Reply<'_>) -> Result<(), Error> {
         .split_whitespace()
         .map(|word| number(word.as_bytes()))
         .collect();
-    let mut lens = lens?.into_iter().map(|len| len as usize);
-    while let Some(first) = lens.next() {
-        match lens.next() {
-            Some(second) => reply.attach([first, second])?.map(pattern).len(),
-            None => reply.attach([first])?.map(pattern).len(),
-        };
-    }
+    let lens: Vec<usize> = lens?.into_iter().map(|len| len as usize).collect();
+    reply.attach_all(&lens)?.into_iter().for_each(pattern);
     Ok(())
 }
 

@@ -66,7 +66,7 @@ type 10 struct Refused extensible size 8 align 4
 
 // Keep calls diaries.keep.
 //
-// Release the reply when it is read; one that is not is left to the garbage collector.
+// Release the reply when it is read: a large one has a buffer of the session until then.
 //
 // Errors: also *outrigger.Failure[Refused].
 func (c *Client) Keep(ctx context.Context, request *Entry) (ReceiptView, error) {

@@ -44,7 +44,7 @@ type 2 string size 8 align 4
 
 // Returns the line.
 //
-// Release the reply when it is read; one that is not is left to the garbage collector.
+// Release the reply when it is read: a large one has a buffer of the session until then.
 func (c *Client) Keep(ctx context.Context, request *Line) (LineView, error) {
 	archive, err := c.caller.Invoke(ctx, &methodKeep, request)
 	if err != nil {

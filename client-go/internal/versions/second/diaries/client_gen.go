@@ -74,7 +74,7 @@ type 13 box_str size 8 align 4
 
 // Writes down.
 //
-// Release the reply when it is read; one that is not is left to the garbage collector.
+// Release the reply when it is read: a large one has a buffer of the session until then.
 //
 // Errors: also *outrigger.Failure[Refused].
 func (c *Client) Keep(ctx context.Context, request *Entry) (ReceiptView, error) {
@@ -153,7 +153,7 @@ type 13 box_str size 8 align 4
 
 // Writes down elsewhere.
 //
-// Release the reply when it is read; one that is not is left to the garbage collector.
+// Release the reply when it is read: a large one has a buffer of the session until then.
 //
 // Errors: also *outrigger.Failure[Refused].
 func (c *Client) Post(ctx context.Context, request *Entry) (ReceiptView, error) {
