@@ -64,6 +64,37 @@ func ExampleConn_CallBuffer() {
 }
 
 // A loop of calls that allocates nothing: the slice is used again and again.
+func ExampleConn_CallAttached() {
+	ctx := context.Background()
+	conn, err := outrigger.Dial(ctx, "unix:///run/app/bridge.sock")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer conn.Close()
+	left, right := make([]byte, 300_000), make([]byte, 200_000)
+	buffers, err := conn.AllocAll(ctx, len(left), len(right)) // both, or none
+	if err != nil {
+		log.Fatal(err)
+	}
+	copy(buffers[0].Bytes(), left)
+	copy(buffers[1].Bytes(), right)
+	var attached outrigger.Attachments
+	defer attached.Release()
+	for _, b := range buffers {
+		if err := attached.Add(b); err != nil {
+			log.Fatal(err)
+		}
+	}
+	reply, err := conn.CallAttached(ctx, "pictures.blend", outrigger.Buffer{}, &attached)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer reply.Release()
+	for i := range attached.Len() { // those of the reply, where the server wrote them
+		fmt.Println(len(attached.At(i).Bytes()))
+	}
+}
+
 func ExampleConn_CallInto() {
 	conn, err := outrigger.Dial(context.Background(), "unix:///run/app/bridge.sock")
 	if err != nil {
