@@ -46,10 +46,13 @@ func payload(
 		return copiedPayload(ctx, conn, size), copied, nil
 	case "inplace", "trusted":
 		return placedPayload(ctx, conn, size), copied, nil
+	case "attached":
+		return attachedPayload(ctx, conn, size), copied, nil
 	case "handover":
 		return handOver(ctx, conn, size), copied, nil
 	}
-	return nil, nil, fmt.Errorf("way %q (allowed: unix, copied, inplace, trusted, handover)", way)
+	const allowed = "unix, copied, inplace, trusted, attached, handover"
+	return nil, nil, fmt.Errorf("way %q (allowed: %s)", way, allowed)
 }
 
 // copiedPayload is CallInto: the payload is this process's own memory on both ways.
@@ -79,6 +82,31 @@ func placedPayload(ctx context.Context, conn *outrigger.Conn, size int) measure.
 		}
 		err = check(reply.Bytes(), size, first)
 		reply.Release()
+		return number, err
+	}
+}
+
+// attachedPayload is CallAttached: the payload is beside a value of no bytes, written and
+// read in shared memory; the peer reads it through a small window.
+func attachedPayload(ctx context.Context, conn *outrigger.Conn, size int) measure.Call {
+	var attached outrigger.Attachments
+	return func(number []byte) ([]byte, error) {
+		request, err := conn.Alloc(ctx, size)
+		if err == nil {
+			err = attached.Add(request)
+		}
+		if err != nil {
+			return nil, err
+		}
+		first := write(request.Bytes(), number)
+		reply, err := conn.CallAttached(
+			ctx, "bench.mirror_attached", outrigger.Buffer{}, &attached)
+		if err != nil {
+			return nil, err
+		}
+		err = check(attached.At(0).Bytes(), size, first)
+		reply.Release()
+		attached.Release()
 		return number, err
 	}
 }

@@ -15,6 +15,9 @@ use outrigger_server::{Context, Error, Handler, Placement, Policy, Reply, Reques
 
 /// The method that reads its request and writes as many bytes.
 pub const MIRROR: &str = "bench.mirror";
+/// The same with attachments: reads that of its request in pieces, and attaches as many
+/// bytes.
+pub const MIRROR_ATTACHED: &str = "bench.mirror_attached";
 /// The method whose reply is a buffer of as many bytes as its request says, of which it
 /// writes eight.
 pub const HAND_OVER: &str = "bench.hand_over";
@@ -57,6 +60,32 @@ impl Handler for Mirror {
     }
 }
 
+struct MirrorAttached;
+
+impl Handler for MirrorAttached {
+    fn call(
+        &self,
+        _: &Context<'_>,
+        request: Request<'_>,
+        reply: &mut Reply<'_>,
+    ) -> Result<(), Error> {
+        let [attachment] = request.attachments() else {
+            return Err(Error::invalid_argument("not one attachment"));
+        };
+        let (mut chunks, mut first) = (attachment.chunks(), 0_u64);
+        while let Some(piece) = chunks.next_chunk() {
+            first = first.wrapping_add(sum(piece));
+        }
+        let [bytes] = reply.attach([attachment.len() as usize])?;
+        fill(bytes, first);
+        Ok(())
+    }
+
+    fn takes_attachments(&self) -> bool {
+        true
+    }
+}
+
 struct HandOver;
 
 impl Handler for HandOver {
@@ -79,7 +108,7 @@ impl Handler for HandOver {
     }
 }
 
-/// Serves both methods at `path` until this process ends. `ready` runs when clients may
+/// Serves these methods at `path` until this process ends. `ready` runs when clients may
 /// connect.
 ///
 /// # Errors
@@ -94,6 +123,7 @@ pub fn serve(
     let mut builder = Server::builder()
         .wait(policy)
         .handler(MIRROR, Mirror)
+        .handler(MIRROR_ATTACHED, MirrorAttached)
         .handler(HAND_OVER, HandOver);
     if in_place {
         // SAFETY: the driver, which alone connects here, writes no buffer that it has sent.

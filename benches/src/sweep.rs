@@ -27,11 +27,12 @@ const HAND_OVER_MAX: f64 = 1.3;
 const SOCKET_MIN: f64 = 2.0;
 
 /// Ways of a payload, each a column: its name, what answers, and what it is called.
-const WAYS: [(&str, &[&str], &str); 4] = [
+const WAYS: [(&str, &[&str], &str); 5] = [
     ("unix", &["payload-unix"], "unix socket"),
     ("copied", SIDECAR, "`CallInto`"),
     ("inplace", SIDECAR, "`CallBuffer`"),
     ("trusted", TRUSTING, "the same, trusted"),
+    ("attached", SIDECAR, "attached"),
 ];
 const SIDECAR: &[&str] = &["payload", "--wait", "hybrid"];
 const TRUSTING: &[&str] = &["payload", "--wait", "hybrid", "--in-place"];
@@ -131,8 +132,8 @@ pub fn head() -> String {
     for (_, _, title) in WAYS {
         let _ = write!(text, " {title} p50 | p99 |");
     }
-    text += " × | × | trusted × | bytes copied by Go |\n| ---: |";
-    text += &" ---: |".repeat(2 * WAYS.len() + 4);
+    text += " × | × | trusted × | attached × | bytes copied by Go |\n| ---: |";
+    text += &" ---: |".repeat(2 * WAYS.len() + WAYS.len());
     text
 }
 
@@ -150,7 +151,8 @@ pub fn line(row: &Row) -> String {
     for gain in &row.gain[1..] {
         let _ = write!(text, " {gain:.2} |");
     }
-    let _ = write!(text, " {:.0}, {:.0} |", row.copied[1], row.copied[2]);
+    let [_, copied, in_place, _, attached] = row.copied;
+    let _ = write!(text, " {copied:.0}, {in_place:.0}, {attached:.0} |");
     text
 }
 
