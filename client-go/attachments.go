@@ -63,6 +63,14 @@ func (a *Attachments) At(i int) Buffer {
 	return a.buffers[i]
 }
 
+// move takes all of them; there are none left here.
+func (a *Attachments) move() (all Attachments) {
+	if a != nil {
+		all, *a = *a, Attachments{}
+	}
+	return all
+}
+
 // Release releases all of them; there are none then.
 func (a *Attachments) Release() {
 	for i := range a.Len() {
@@ -102,14 +110,13 @@ func (c *Conn) CallAttached(
 	if err := c.checkParcel(request, attached); err != nil {
 		return Buffer{}, err
 	}
-	r, err := c.callable(ctx, method)
+	p := parcel{value: request, attached: attached.move()}
+	r, err := c.callable(ctx, method, &p)
 	if err != nil {
-		request.Release()
-		attached.Release()
+		c.unpack(&p)
 		return Buffer{}, err
 	}
-	p := parcel{value: request, attached: attached}
-	reading, err := c.exchangeParcel(ctx, r, abi.CodecRaw, &p)
+	reading, err := c.exchangeParcel(ctx, r, abi.CodecRaw, &p, attached)
 	if err != nil {
 		return Buffer{}, err
 	}
@@ -149,12 +156,13 @@ func (c *Conn) invokeWith(
 	if err := ctx.Err(); err != nil {
 		return Archive{}, expired(err)
 	}
-	r, err := c.seat(ctx, key)
+	p := parcel{message: request, attached: attached.move()}
+	r, err := c.seat(ctx, key, &p)
 	if err != nil {
+		*attached = p.attached
 		return Archive{}, err
 	}
-	p := parcel{message: request, attached: attached}
-	reading, err := c.exchangeParcel(ctx, r, abi.CodecRkyv, &p)
+	reading, err := c.exchangeParcel(ctx, r, abi.CodecRkyv, &p, attached)
 	if err != nil {
 		return Archive{}, err
 	}
@@ -162,11 +170,11 @@ func (c *Conn) invokeWith(
 }
 
 // exchangeParcel sends a call with attachments and waits for its answer, whose
-// attachments it takes. For reading see exchange.
+// attachments it takes, unless into is nil. For reading see exchange.
 //
 // Errors: why there is none; the record is not the caller's any more.
 func (c *Conn) exchangeParcel(
-	ctx context.Context, r *record, codec uint8, p *parcel,
+	ctx context.Context, r *record, codec uint8, p *parcel, into *Attachments,
 ) (reading bool, err error) {
 	header := abi.SlotHeader{
 		Kind: abi.KindCall, Method: r.last.id, Correlation: r.correlation,
@@ -176,38 +184,42 @@ func (c *Conn) exchangeParcel(
 		return false, err
 	}
 	reading, err = c.await(ctx, r, true)
-	if err != nil || p.attached == nil || r.answer.attachedCount == 0 {
-		return reading, err
+	a := &r.answer
+	if err != nil || into == nil || a.ended != nil || a.attachedCount == 0 {
+		return reading, err // at the session's end the count may be that of grants
 	}
 	if reading {
 		c.stopReading()
 	}
-	return false, c.takeAttachments(r, p.attached)
+	return false, c.takeAttachments(r, into)
 }
 
 // takeAttachments makes Buffers of the attachments of a reply.
 //
 // Errors: those of leasing; the record is not the caller's any more.
 func (c *Conn) takeAttachments(r *record, into *Attachments) error {
+	var got Attachments
 	a := &r.answer
 	for i := range a.attachedCount {
 		g := &a.attached[i]
 		if g.extent == nil {
-			into.buffers[i] = bufferIn(newCell(0), 0)
-			into.count++
+			got.buffers[i] = bufferIn(newCell(0), 0)
+			got.count++
 			continue
 		}
 		m, err := c.leasing(g.extent, &g.ref)
 		g.extent = nil // the lease's, or lost
 		if err != nil {
-			into.Release()
+			got.Release()
 			c.detach(r)
 			c.retire(r)
 			return err
 		}
-		into.buffers[i] = bufferIn(m, int(g.ref.Length))
-		into.count++
+		got.buffers[i] = bufferIn(m, int(g.ref.Length))
+		got.count++
 	}
 	a.attachedCount = 0
+	into.Release() // what the message's own code has put there
+	*into = got
 	return nil
 }

@@ -489,3 +489,150 @@ func TestBuffersOutliveASessionThatEndsBeforeTheyAreSent(t *testing.T) {
 		t.Errorf("%d buffers held", held)
 	}
 }
+
+// All credits are with those who wait for buffers, all buffers with those who wait for a
+// credit: the latter put theirs down.
+func TestCallersThatHaveBuffersAndThoseWhoHaveCreditsDoNotWaitForEachOther(t *testing.T) {
+	for _, way := range []string{"attached", "buffer"} {
+		t.Run(way, func(t *testing.T) {
+			withSidecar(t, func(t *testing.T, s *sidecar) {
+				c := s.dial(t)
+				var callers sync.WaitGroup
+				for range 64 {
+					callers.Go(func() {
+						ctx, cancel := context.WithTimeout(context.Background(), patience)
+						defer cancel()
+						if err := keepThenSend(ctx, c, way); err != nil {
+							t.Error(err)
+						}
+					})
+				}
+				callers.Wait()
+				atBaseline(t, c)
+			}, "--buffers-max", "16", "--credits", "4")
+		})
+	}
+}
+
+// keepThenSend keeps two buffers for a while, as one who fills them, and sends one or both.
+func keepThenSend(ctx context.Context, c *Conn, way string) error {
+	buffers, err := c.AllocAll(ctx, 70_000, 5000)
+	if err != nil {
+		return err
+	}
+	time.Sleep(2 * time.Millisecond)
+	if way == "buffer" {
+		buffers[1].Release()
+		reply, err := c.CallBuffer(ctx, "test.checksum", buffers[0])
+		reply.Release()
+		return err
+	}
+	var attached Attachments
+	defer attached.Release()
+	for _, b := range buffers {
+		_ = attached.Add(b)
+	}
+	reply, err := c.CallAttached(ctx, "test.bulk", bufferOf([]byte("sums")), &attached)
+	reply.Release()
+	return err
+}
+
+func TestNothingIsAttachedWhenTheSessionEndedBehindItsGrants(t *testing.T) {
+	withSidecar(t, func(t *testing.T, s *sidecar) {
+		for range 20 {
+			c := s.dial(t)
+			attached := &Attachments{}
+			for range 3 {
+				_ = attached.Add(bufferOf(pattern(1 << 20)))
+			}
+			ended := make(chan error, 1)
+			go func() {
+				_, err := c.CallAttached(
+					context.Background(), "test.bulk", bufferOf([]byte("back x")), attached)
+				ended <- err
+			}()
+			eventually(t, "there are buffers, or the end", func() bool {
+				return c.Stats().BuffersHeld == 3 || len(ended) > 0
+			})
+			c.Close()
+			if err := receive(t, ended); err != nil && attached.Len() != 0 {
+				t.Errorf("%v, and %d attached", err, attached.Len())
+			}
+			attached.Release()
+			if held := c.counters.held.Load(); held != 0 {
+				t.Errorf("%d buffers held", held)
+			}
+		}
+	})
+}
+
+func TestAttachmentsAboveThePayloadLimitAreRefusedHere(t *testing.T) {
+	withSidecar(t, func(t *testing.T, s *sidecar) {
+		c := s.dial(t)
+		attached := &Attachments{}
+		_ = attached.Add(bufferOf(pattern(2 << 20)))
+		_, err := c.CallAttached(testContext(t), "test.bulk", Buffer{}, attached)
+		if !errors.Is(err, ErrBufferTooSmall) || attached.Len() != 1 {
+			t.Errorf("%v, %d attached", err, attached.Len())
+		}
+		attached.Release()
+		_ = attached.Add(bufferOf(pattern(5000)))
+		_, err = c.CallAttached(testContext(t), "test.bulk", bufferOf(pattern(2<<20)), attached)
+		if !errors.Is(err, ErrBufferTooSmall) {
+			t.Error(err)
+		}
+		if _, err := c.Call(testContext(t), "outrigger.echo", nil); err != nil {
+			t.Errorf("the session: %v", err)
+		}
+		atBaseline(t, c)
+	}, "--payload-max", "1M")
+}
+
+func TestABufferThatIsReleasedMeanwhileIsNotSentAsAnEmptyOne(t *testing.T) {
+	withSidecar(t, func(t *testing.T, s *sidecar) {
+		c := s.dial(t)
+		attached := attach(t, c, pattern(5000), pattern(10))
+		for i := range 2 {
+			p := parcel{value: bufferOf([]byte("sums")), attached: *attached}
+			r, err := c.callable(testContext(t), "test.bulk", &p)
+			if err != nil {
+				t.Fatal(err)
+			}
+			attached.At(i).Release()
+			reading, err := c.exchangeParcel(testContext(t), r, abi.CodecRaw, &p, attached)
+			if reading || !errors.Is(err, ErrInvalidHandle) {
+				t.Errorf("%v, %v", reading, err)
+			}
+		}
+		attached.Release()
+		atBaseline(t, c)
+	})
+}
+
+func TestWhatIsRecalledWhileItIsInHandGoesBack(t *testing.T) {
+	withSidecar(t, func(t *testing.T, s *sidecar) {
+		c := s.dial(t)
+		eventually(t, "there is a buffer in stock", func() bool {
+			reply, err := c.Call(testContext(t), "outrigger.echo", pattern(large))
+			c.readGrants()
+			return err == nil && len(reply) == large && c.stock.size() > 0
+		})
+		recalls := c.stock.recalled()
+		g, ok := c.stock.take(large)
+		if !ok {
+			t.Fatal("it is not there")
+		}
+		eventually(t, "the idle session is recalled", func() bool {
+			c.readGrants()
+			return c.stock.recalled() > recalls
+		})
+		c.restock([]granted{g}, recalls)
+		if size := c.stock.size(); size != 0 {
+			t.Errorf("%d in stock", size)
+		}
+		eventually(t, "the server has it", func() bool {
+			return books(t, c)[0].InStock == 0
+		})
+		atBaseline(t, c)
+	})
+}

@@ -93,7 +93,7 @@ func BenchmarkSoftware(b *testing.B) {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	for b.Loop() {
-		r, err := c.seat(ctx, methodKey{name: "echo"})
+		r, err := c.seat(ctx, methodKey{name: "echo"}, nil)
 		if err != nil {
 			b.Fatal(err)
 		}

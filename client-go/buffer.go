@@ -131,7 +131,7 @@ func (c *Conn) allocLarge(ctx context.Context, lengths []int, into []Buffer) err
 	var r *record
 	if !c.fromStock(lengths, buffers) {
 		var err error
-		if r, err = c.acquire(ctx); err != nil {
+		if r, err = c.acquire(ctx, nil); err != nil {
 			return err
 		}
 		if err := c.borrow(ctx, r, lengths, buffers, nil); err != nil {
@@ -271,16 +271,17 @@ func (c *Conn) CallBuffer(ctx context.Context, method string, request Buffer) (B
 	if err := c.checkRequest(request); err != nil {
 		return Buffer{}, err
 	}
-	r, err := c.callable(ctx, method)
+	p := parcel{value: request}
+	r, err := c.callable(ctx, method, &p)
 	if err != nil {
-		request.Release()
+		p.value.Release()
 		return Buffer{}, err
 	}
 	header := abi.SlotHeader{
 		Kind: abi.KindCall, Method: r.last.id, Correlation: r.correlation,
 		Codec: abi.CodecRaw, Deadline: c.clock.deadlineNs(ctx),
 	}
-	if err := c.sendBuffer(ctx, r, &header, request); err != nil {
+	if err := c.sendBuffer(ctx, r, &header, p.value); err != nil {
 		return Buffer{}, err
 	}
 	reading, err := c.await(ctx, r, true)
@@ -304,12 +305,12 @@ func (c *Conn) checkRequest(b Buffer) error {
 	return nil
 }
 
-// callable takes a record for a call of an untyped method.
-func (c *Conn) callable(ctx context.Context, method string) (*record, error) {
+// callable takes a record for a call of an untyped method, which sends the parcel.
+func (c *Conn) callable(ctx context.Context, method string, p *parcel) (*record, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, expired(err)
 	}
-	return c.seat(ctx, methodKey{name: method})
+	return c.seat(ctx, methodKey{name: method}, p)
 }
 
 // sendBuffer publishes a call with a Buffer, which is moved.

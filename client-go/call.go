@@ -47,7 +47,7 @@ func (c *Conn) invoke(
 	if uint64(len(payload)) > c.payloadMax {
 		return nil, failure(CodeBufferTooSmall, len(payload), c.payloadMax)
 	}
-	r, err := c.seat(ctx, methodKey{name: method})
+	r, err := c.seat(ctx, methodKey{name: method}, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"math/rand/v2"
 	"sync/atomic"
+	"time"
 
 	"github.com/outrigger-ipc/outrigger/client-go/internal/ring"
 )
@@ -55,14 +56,16 @@ func (l *lane) freeCount() (count int) {
 }
 
 // acquire takes a record, of any lane, and gives its call a correlation. It
-// waits for one if all are in flight: that is the back-pressure of a session.
+// waits for one if all are in flight: that is the back-pressure of a session. A parcel,
+// unless it is nil, is put down if that takes long: those who have the credits may be
+// waiting for its buffers.
 //
 // Errors: the context's, or why the session takes no calls.
-func (c *Conn) acquire(ctx context.Context) (*record, error) {
+func (c *Conn) acquire(ctx context.Context, p *parcel) (*record, error) {
 	r := c.takeAny()
 	if r == nil {
 		var err error
-		if r, err = c.queue(ctx); err != nil {
+		if r, err = c.queue(ctx, p); err != nil {
 			return nil, err
 		}
 	}
@@ -71,11 +74,12 @@ func (c *Conn) acquire(ctx context.Context) (*record, error) {
 }
 
 // seat acquires a record for a call of a method, and binds the method if it is new
-// to the session. Nobody holds a credit while he waits for that.
+// to the session. Nobody holds a credit while he waits for that. For the parcel see
+// acquire.
 //
 // Errors: those of acquire and bind.
-func (c *Conn) seat(ctx context.Context, key methodKey) (*record, error) {
-	r, err := c.acquire(ctx)
+func (c *Conn) seat(ctx context.Context, key methodKey, p *parcel) (*record, error) {
+	r, err := c.acquire(ctx, p)
 	if err != nil {
 		return nil, err
 	}
@@ -88,7 +92,7 @@ func (c *Conn) seat(ctx context.Context, key methodKey) (*record, error) {
 		if m, err = c.bind(ctx, key); err != nil {
 			return nil, err
 		}
-		if r, err = c.acquire(ctx); err != nil {
+		if r, err = c.acquire(ctx, p); err != nil {
 			return nil, err
 		}
 	}
@@ -112,7 +116,13 @@ func (c *Conn) takeAny() *record {
 
 // queue waits until a record is free. While it waits it counts as a watcher:
 // if all calls in flight are abandoned, nobody else waits for their replies.
-func (c *Conn) queue(ctx context.Context) (*record, error) {
+func (c *Conn) queue(ctx context.Context, p *parcel) (*record, error) {
+	var impatient <-chan time.Time
+	if p != nil {
+		timer := time.NewTimer(grantPatience)
+		defer timer.Stop()
+		impatient = timer.C
+	}
 	c.room.waiters.Add(1)
 	defer c.room.waiters.Add(-1)
 	c.watch()
@@ -125,6 +135,8 @@ func (c *Conn) queue(ctx context.Context) (*record, error) {
 		}
 		select {
 		case <-c.room.tokens:
+		case <-impatient:
+			p.putDown()
 		case <-ctx.Done():
 			return nil, expired(ctx.Err())
 		case <-c.leaving:

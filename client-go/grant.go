@@ -111,19 +111,19 @@ func (c *Conn) fill(
 }
 
 // borrow asks the server for buffers of at least these lengths, all or none. If they do
-// not come soon, impatient is called once, unless it is nil: to put down what the caller
-// has, for which others may wait.
+// not come soon, the parcel is put down, unless it is nil: others may wait for its
+// buffers.
 //
 // Errors: why there are none; the record is not the caller's any more.
 func (c *Conn) borrow(
-	ctx context.Context, r *record, lengths []int, into []granted, impatient func(),
+	ctx context.Context, r *record, lengths []int, into []granted, p *parcel,
 ) error {
 	if err := c.askBuffers(r, lengths); err != nil {
 		r.withdraw()
 		c.release(r)
 		return err
 	}
-	switch c.waitForGrant(ctx, r, impatient) {
+	switch c.waitForGrant(ctx, r, p) {
 	case gaveUp:
 		return c.abandon(r, expired(ctx.Err()))
 	case stopped:
@@ -159,9 +159,9 @@ func (c *Conn) checkGrants(r *record, lengths []int, into []granted) error {
 }
 
 // waitForGrant waits for the answer to an ALLOC. If none comes soon, buffers may have
-// run out because some were forgotten; the collector finds those. For impatient see
+// run out because some were forgotten; the collector finds those. For the parcel see
 // borrow.
-func (c *Conn) waitForGrant(ctx context.Context, r *record, impatient func()) verdict {
+func (c *Conn) waitForGrant(ctx context.Context, r *record, p *parcel) verdict {
 	for patience := grantPatience; ; patience = min(2*patience, grantPatienceMax) {
 		alarmed := r.alarm(patience)
 		v := stopped
@@ -172,9 +172,8 @@ func (c *Conn) waitForGrant(ctx context.Context, r *record, impatient func()) ve
 			r.timer.Stop()
 			return v
 		}
-		if impatient != nil {
-			impatient()
-			impatient = nil
+		if p != nil {
+			p.putDown()
 		}
 		runtime.GC()
 	}

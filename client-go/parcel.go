@@ -15,9 +15,11 @@ import (
 //	attachments ─────────┴─ granted already ─▶ as it is ─▶ buffer
 //	                     └─ anywhere else ───▶ copied ───▶ buffer, of all or none
 type parcel struct {
-	value    Buffer         // or
-	message  rkyv.Encodable // a typed request, encoded when it is sent
-	attached *Attachments
+	value   Buffer         // or
+	message rkyv.Encodable // a typed request, encoded when it is sent
+	// attached are the parcel's own: whatever a message's code does with those of the
+	// caller, nothing of these changes.
+	attached Attachments
 	// inline is the bytes of the value that travel in the slot; encoded is those of a
 	// message that do not.
 	inline  []byte
@@ -32,6 +34,8 @@ type parcel struct {
 	lengths [abi.LimitBuffersMax]int
 	places  [abi.LimitBuffersMax]int
 	needed  int
+	// down counts the buffers that were put down.
+	down int
 }
 
 // checkParcel refuses buffers that cannot be sent; they stay whose they are.
@@ -43,6 +47,9 @@ func (c *Conn) checkParcel(value Buffer, attached *Attachments) error {
 		b := attached.buffers[i]
 		if err := c.checkRequest(b); err != nil {
 			return err
+		}
+		if uint64(b.Len()) > c.payloadMax {
+			return failure(CodeBufferTooSmall, b.Len(), c.payloadMax)
 		}
 		twice := b.cell != nil && b.cell == value.cell
 		for j := range i {
@@ -68,6 +75,10 @@ func (c *Conn) sendParcel(
 			c.unpack(p)
 		}
 	}()
+	if uint64(p.value.Len()) > c.payloadMax {
+		c.release(r)
+		return failure(CodeBufferTooSmall, p.value.Len(), c.payloadMax)
+	}
 	if p.attached.Len() == 0 {
 		sent = true
 		if p.message != nil {
@@ -126,17 +137,23 @@ func (c *Conn) measure(r *record, p *parcel) error {
 // Errors: why it could not; the record is not the caller's any more.
 func (c *Conn) pack(ctx context.Context, r *record, p *parcel) error {
 	var space [abi.LimitBuffersMax]granted
-	for p.list() > 0 {
+	for {
+		if err := p.list(); err != nil {
+			c.release(r)
+			return err
+		}
+		if p.needed == 0 {
+			break
+		}
 		lengths, buffers := p.lengths[:p.needed], space[:p.needed]
 		if c.fromStock(lengths, buffers) {
 			break
 		}
-		isDown := false
-		err := c.borrow(ctx, r, lengths, buffers, func() { isDown = p.putDown() })
-		if err != nil {
+		down := p.down
+		if err := c.borrow(ctx, r, lengths, buffers, p); err != nil {
 			return err
 		}
-		if !isDown {
+		if p.down == down {
 			break
 		}
 		for i := range buffers { // they are not all any more
@@ -189,37 +206,43 @@ func (p *parcel) part(place int) ([]byte, rkyv.Encodable) {
 	return b.cell.view(b.length), nil
 }
 
-// list finds the parts that buffers are needed for, and returns how many.
-func (p *parcel) list() int {
+// list finds the parts that buffers are needed for.
+//
+// Errors: a part was released meanwhile.
+func (p *parcel) list() error {
 	p.count, p.needed = p.first()+p.attached.Len(), 0
 	for place := range p.count {
-		length := p.at(place).Len()
-		if place < p.first() && p.message != nil {
+		b := p.at(place)
+		length := b.length
+		switch {
+		case place < p.first() && p.message != nil:
 			length = p.encoded
-		} else if length == 0 || p.at(place).isGranted() {
+		case b.cell != nil && !b.cell.current(b.generation):
+			return failure(CodeInvalidHandle, "the buffer was released or sent")
+		case length == 0 || b.isGranted():
 			continue
 		}
 		p.lengths[p.needed], p.places[p.needed] = length, place
 		p.needed++
 	}
-	return p.needed
+	return nil
 }
 
 // putDown gives back the buffers that the parcel has; what was in them is in memory of
-// this process then. It reports whether there were any.
-func (p *parcel) putDown() (any bool) {
-	down := func(b *Buffer) {
+// this process then. It counts how many there were.
+func (p *parcel) putDown() {
+	put := func(b *Buffer) {
 		if b.isGranted() {
 			copied := b.Clone()
 			b.Release()
-			*b, any = copied, true
+			*b = copied
+			p.down++
 		}
 	}
-	down(&p.value)
+	put(&p.value)
 	for i := range p.attached.Len() {
-		down(&p.attached.buffers[i])
+		put(&p.attached.buffers[i])
 	}
-	return any
 }
 
 // takeGranted moves the buffers that were granted before into the parcel.
@@ -228,7 +251,7 @@ func (p *parcel) putDown() (any bool) {
 func (p *parcel) takeGranted() error {
 	for place := range p.count {
 		b := p.at(place)
-		if p.held[place] || !b.isGranted() {
+		if p.held[place] || b.cell == nil || b.cell.leased() == nil {
 			continue
 		}
 		if !b.cell.end(b.generation) {

@@ -31,6 +31,8 @@ type stock struct {
 	mu      sync.Mutex
 	classes [stockClasses][]granted
 	count   int
+	// recalls counts the RECALLs.
+	recalls uint64
 	// max is the most buffers that the server may grant and lend.
 	max int
 }
@@ -61,9 +63,28 @@ func (s *stock) take(length uint64) (g granted, ok bool) {
 // put adds a buffer; false if it is of no stocked size, or if there are too many.
 // (A server that grants one twice cannot fill this side's memory.)
 func (s *stock) put(g granted) bool {
-	class := classOf(g.ref.Length)
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return s.add(g)
+}
+
+// putBack is put, unless there was a RECALL since there had been so many.
+func (s *stock) putBack(g granted, recalls uint64) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.recalls == recalls && s.add(g)
+}
+
+// recalled counts the RECALLs.
+func (s *stock) recalled() uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.recalls
+}
+
+// add is put for the holder of mu.
+func (s *stock) add(g granted) bool {
+	class := classOf(g.ref.Length)
 	if class >= stockClasses || s.count >= s.max {
 		return false
 	}
@@ -88,7 +109,7 @@ func (s *stock) size() int {
 
 // fromStock takes buffers for these lengths that were granted unasked, all or none.
 func (c *Conn) fromStock(lengths []int, into []granted) bool {
-	looked := false
+	looked, recalls := false, c.stock.recalled()
 	for i, length := range lengths {
 		g, ok := c.stock.take(uint64(length))
 		if !ok && !looked && classOf(uint64(length)) < stockClasses {
@@ -97,7 +118,7 @@ func (c *Conn) fromStock(lengths []int, into []granted) bool {
 			g, ok = c.stock.take(uint64(length))
 		}
 		if !ok {
-			c.restock(into[:i])
+			c.restock(into[:i], recalls)
 			return false
 		}
 		into[i] = g
@@ -106,10 +127,11 @@ func (c *Conn) fromStock(lengths []int, into []granted) bool {
 	return true
 }
 
-// restock puts buffers back that were taken out of the stock.
-func (c *Conn) restock(buffers []granted) {
+// restock puts buffers back that were taken out of the stock when there had been so many
+// RECALLs. What was recalled since goes back to the server: it does not ask again.
+func (c *Conn) restock(buffers []granted, recalls uint64) {
 	for _, g := range buffers {
-		if !c.stock.put(g) {
+		if !c.stock.putBack(g, recalls) {
 			c.counters.held.Add(1)
 			c.surrender(&g.ref)
 		}
@@ -159,6 +181,9 @@ func (c *Conn) takeRecall(h *abi.SlotHeader) error {
 		return violation("RECALL with %d bytes, flags %#x, code %d, correlation %#x (allowed: 0)",
 			h.PayloadLen, h.Flags, h.Code, h.Correlation)
 	}
+	c.stock.mu.Lock()
+	c.stock.recalls++ // before they are taken: who has one in hand gives it back
+	c.stock.mu.Unlock()
 	for class := range c.stock.classes {
 		length := uint64(abi.LimitBufferMin) << class
 		for g, ok := c.stock.take(length); ok; g, ok = c.stock.take(length) {

@@ -87,7 +87,7 @@ func (c *Conn) invokeTyped(
 	if err := ctx.Err(); err != nil {
 		return Archive{}, expired(err)
 	}
-	r, err := c.seat(ctx, key)
+	r, err := c.seat(ctx, key, nil)
 	if err != nil {
 		return Archive{}, err
 	}
