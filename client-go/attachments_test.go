@@ -636,3 +636,21 @@ func TestWhatIsRecalledWhileItIsInHandGoesBack(t *testing.T) {
 		atBaseline(t, c)
 	})
 }
+
+func TestAttachmentsOfNoBytesTakeNoBuffer(t *testing.T) {
+	withSidecar(t, func(t *testing.T, s *sidecar) {
+		c := s.dial(t)
+		attached := &Attachments{}
+		reply, err := bulk(t, c, "make 0 5000 0 0", attached)
+		if err != nil || attached.Len() != 4 || attached.At(1).Len() != 5000 {
+			t.Fatalf("%v, %d attached", err, attached.Len())
+		}
+		reply.Release()
+		attached.Release()
+		_, err = bulk(t, c, "make 5000 1", attached)
+		want := "2 buffers of one answer (maximum 1)"
+		if !errors.Is(err, ErrInvalidArgument) || !strings.Contains(err.Error(), want) {
+			t.Error(err)
+		}
+	}, "--buffers-max", "1")
+}

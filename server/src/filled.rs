@@ -39,6 +39,13 @@ pub(crate) struct Prefix {
 const PREFIX_MAX: usize = size_of::<BufferTable>() + BUFFERS * size_of::<BufferRef>();
 
 impl Filled {
+    /// Forgets what a job has left that ended by a panic of this crate's own: it may be
+    /// another session's. It goes with that.
+    pub(crate) fn clear(&mut self) {
+        self.parts.clear();
+        self.leases.clear();
+    }
+
     /// True if the answer has no buffers, and nothing attached.
     pub(crate) fn is_empty(&self) -> bool {
         self.parts.is_empty()
@@ -153,12 +160,14 @@ impl Filled {
         added.inspect_err(|_| self.discard(session))
     }
 
-    /// Adds parts of these lengths; gives the place of the first.
+    /// Adds parts of these lengths; gives the place of the first. Those of no bytes have
+    /// no buffer.
     fn add(&mut self, session: &Session, lens: &[u64], deadline_ns: u64) -> Result<usize, Error> {
         let at = self.parts.len();
         let max = usize::from(session.limits().buffers_max);
-        if at + lens.len() > max {
-            let count = at + lens.len();
+        let filled = self.parts.iter().map(|part| &part.len).chain(lens);
+        let count = filled.filter(|len| **len > 0).count();
+        if count > max {
             let text = format!("{count} buffers of one answer (maximum {max})");
             return Err(Error::invalid_argument(text));
         }

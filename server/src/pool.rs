@@ -224,6 +224,7 @@ fn next(receiver: &Receiver<Job>, scratch: &mut Scratch) -> Option<Job> {
 
 impl Scratch {
     fn run(&mut self, job: Job) {
+        self.filled.clear();
         match job {
             Job::Call(job) => self.run_call(&job),
             // `submit` hands it to the executor.

@@ -99,7 +99,7 @@ impl<'a> Reply<'a> {
     ///
     /// # Errors
     /// BUFFER_TOO_SMALL beyond the session's payload limit; RESOURCE_EXHAUSTED,
-    /// TIMEOUT or PEER_GONE if no buffer could be had.
+    /// TIMEOUT or PEER_GONE if no buffer could be had, and what was attached is gone then.
     pub fn buffer(&mut self, len: usize) -> Result<&mut [u8], Error> {
         self.check(len)?;
         self.discard();

@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use outrigger_layout::buffer::{AllocRequest, BufferRef};
+use outrigger_layout::buffer::{AllocRequest, BUFFERS, BufferRef};
 use outrigger_layout::limits::INLINE_MAX;
 use outrigger_layout::slot::{SlotHeader, kind};
 use outrigger_layout::{Code, Codec, Error};
@@ -32,9 +32,10 @@ use crate::session::{Answer, Session};
 /// Requests read from one lane before the return ring is looked at again; ABI.md
 /// promises it to clients.
 const BATCH: usize = 16;
-/// Messages read from the return ring at once, for each lane: more than a batch of
-/// requests can cause, and no more, as the other sessions wait.
-const RETURNS_BATCH: usize = 64;
+/// Messages read from the return ring at once, for each lane: as many as a batch of
+/// requests can cause, an ALLOC and the RETURNs of all buffers for each, and no more, as
+/// the other sessions wait.
+const RETURNS_BATCH: usize = BATCH * (1 + BUFFERS);
 
 /// The consuming ends of a session's rings.
 #[derive(Debug)]
