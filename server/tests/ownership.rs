@@ -45,10 +45,16 @@ impl Client {
 
     /// ALLOC, and the server's turn; gives the correlation.
     fn ask(&mut self, length: u64) -> u64 {
-        self.correlation += 1;
-        let wanted = AllocRequest::of(&[length]);
-        self.push(kind::ALLOC, self.correlation, bytemuck::bytes_of(&wanted));
+        let correlation = self.ask_all(&[length]);
         self.turn();
+        correlation
+    }
+
+    /// ALLOC of several buffers; gives the correlation.
+    fn ask_all(&mut self, lengths: &[u64]) -> u64 {
+        self.correlation += 1;
+        let wanted = AllocRequest::of(lengths);
+        self.push(kind::ALLOC, self.correlation, bytemuck::bytes_of(&wanted));
         self.correlation
     }
 
@@ -376,6 +382,34 @@ fn sm_10_a_quota_that_is_used_up_waits_refuses_and_recovers() {
     // Another size: the empty extent makes room.
     let third = client.ask(512 << 10);
     assert_eq!(client.granted().0, third);
+}
+
+#[test]
+fn what_is_made_for_an_alloc_of_several_sizes_is_dropped_neither_for_it_nor_for_the_next() {
+    let mut client = Client::new(Limits {
+        payload_max: 1 << 18,
+        arena_bytes: 2 << 20,
+        ..Limits::default()
+    });
+    // Extents of 1920 KiB together, and of 1088 for which there is no room beside them.
+    let first = client.ask_all(&[5000, 10_000, 20_000, 40_000]);
+    let second = client.ask_all(&[3000, 100_000]);
+    for _ in 0..20 {
+        client.turn();
+    }
+    let granted = [(); 4].map(|()| client.granted());
+    assert!(granted.iter().all(|(answered, _)| *answered == first));
+    assert_eq!(client.hear(), None);
+    assert_eq!(client.pair.stats().extents_made, 4, "none of them in vain");
+    for (_, reference) in granted {
+        client.give_back(&reference);
+    }
+    for _ in 0..20 {
+        client.turn();
+    }
+    let granted = [(); 2].map(|()| client.granted());
+    assert!(granted.iter().all(|(answered, _)| *answered == second));
+    assert_eq!(client.pair.stats().extents_made, 6);
 }
 
 #[test]

@@ -72,21 +72,27 @@ impl Ledger {
         }
     }
 
-    /// Grants buffers of at least these lengths for the client to write, all or none.
-    pub(crate) fn grant(&mut self, lens: &[u64], leases: &mut Vec<Lease>) -> Allocation {
+    /// Grants buffers of at least these lengths for the client to write, all or none. Who
+    /// is not `first` among those who wait has no extent dropped for it: the first one
+    /// may be about to use it.
+    pub(crate) fn grant(
+        &mut self,
+        lens: &[u64],
+        first: bool,
+        leases: &mut Vec<Lease>,
+    ) -> Allocation {
         for len in lens {
             self.stock.ask(Plan::new(side::CLIENT, *len).buffer_len);
         }
-        let allocation = self.allocate(side::CLIENT, lens, true, leases);
+        let allocation = self.allocate(side::CLIENT, lens, first, leases);
         if matches!(allocation, Allocation::Ready) {
             self.usage.grants += lens.len() as u64;
         }
         allocation
     }
 
-    /// Takes buffers of at least these lengths for this process to fill, all or none. Who
-    /// is not `first` among those who wait has no extent dropped for it: the first one
-    /// may be about to use it.
+    /// Takes buffers of at least these lengths for this process to fill, all or none;
+    /// `first` is as for `grant`.
     pub(crate) fn fill(
         &mut self,
         lens: &[u64],
@@ -229,10 +235,12 @@ impl Ledger {
         &self.usage
     }
 
-    /// True if the peer has an extent for such buffers still to map.
-    pub(crate) fn awaits_mapping(&self, plan: &Plan) -> bool {
-        self.extents.values().any(|extent| {
-            !extent.mapped && extent.side == plan.side && extent.buffer_len == plan.buffer_len
+    /// True if the peer has an extent for buffers of such lengths still to map.
+    pub(crate) fn awaits_mapping(&self, side: u32, lens: &[u64]) -> bool {
+        let mut unmapped = self.extents.values().filter(|extent| !extent.mapped);
+        unmapped.any(|extent| {
+            let holds = |len: &u64| Plan::new(side, *len).buffer_len == extent.buffer_len;
+            extent.side == side && lens.iter().any(holds)
         })
     }
 
@@ -317,13 +325,13 @@ mod tests {
     }
 
     fn grant(ledger: &mut Ledger, lens: &[u64]) -> Allocation {
-        ledger.grant(lens, &mut Vec::new())
+        ledger.grant(lens, true, &mut Vec::new())
     }
 
     fn granted(ledger: &mut Ledger, len: u64) -> Lease {
         loop {
             let mut leases = Vec::new();
-            match ledger.grant(&[len], &mut leases) {
+            match ledger.grant(&[len], true, &mut leases) {
                 Allocation::Ready => return leases.remove(0),
                 Allocation::Grow(plans) => drop(grown(ledger, plans[0])),
                 other => panic!("{other:?}"),
@@ -433,14 +441,14 @@ mod tests {
         let mut leases = Vec::new();
         let one = granted(&mut ledger, 1 << 20);
         let wanted = [1 << 20, 5000, 1 << 20];
-        let short = ledger.grant(&wanted, &mut leases);
+        let short = ledger.grant(&wanted, true, &mut leases);
         assert!(
             matches!(short, Allocation::Wait(_)),
             "room for one MiB, and 5000 bytes"
         );
         assert!(leases.is_empty());
         ledger.give_back(&one.reference).unwrap();
-        let Allocation::Grow(plans) = ledger.grant(&wanted, &mut leases) else {
+        let Allocation::Grow(plans) = ledger.grant(&wanted, true, &mut leases) else {
             panic!()
         };
         assert_eq!(plans.len(), 2, "one MiB is free");
@@ -449,7 +457,7 @@ mod tests {
         for plan in plans {
             grown(&mut ledger, plan);
         }
-        let got = ledger.grant(&wanted, &mut leases);
+        let got = ledger.grant(&wanted, true, &mut leases);
         assert!(matches!(got, Allocation::Ready));
         let lens: Vec<u64> = leases.iter().map(|lease| lease.reference.length).collect();
         assert_eq!(lens, [1 << 20, 8192, 1 << 20], "in the order of the asking");

@@ -20,7 +20,7 @@ const BUFFERS_MAX: u16 = 6;
 
 #[derive(Clone, Debug)]
 enum Move {
-    Grant(Vec<u64>),
+    Grant(Vec<u64>, bool),
     Fill(Vec<u64>, bool),
     Map(Index),
     /// The client uses a grant; what it names may be out of bounds.
@@ -52,7 +52,7 @@ fn moves() -> impl Strategy<Value = Move> {
     let lens = || prop_oneof![3 => vec(len(), 1), 1 => vec(len(), 2..=4)];
     let index = any::<Index>;
     prop_oneof![
-        4 => lens().prop_map(Move::Grant),
+        4 => (lens(), any::<bool>()).prop_map(|(lens, first)| Move::Grant(lens, first)),
         3 => (lens(), any::<bool>()).prop_map(|(lens, first)| Move::Fill(lens, first)),
         5 => index().prop_map(Move::Map),
         3 => (index(), any::<bool>()).prop_map(|(at, within)| Move::Hold(at, within)),
@@ -153,9 +153,9 @@ impl Model {
 
     fn make(&mut self, one: &Move) {
         match one {
-            Move::Grant(lens) => {
+            Move::Grant(lens, first) => {
                 let mut leases = Vec::new();
-                let allocation = self.ledger.grant(lens, &mut leases);
+                let allocation = self.ledger.grant(lens, *first, &mut leases);
                 self.take(allocation, side::CLIENT, lens, leases);
             }
             Move::Fill(lens, first) => {

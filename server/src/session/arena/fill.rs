@@ -147,14 +147,14 @@ impl<'a> Filler<'a> {
         let queue = &books.filling;
         let first = queue.front().is_none_or(|first| *first == self.number);
         let ledger = &mut books.ledger;
-        match ledger.fill(self.lens, first, leases) {
+        // Its own extents that are mapped already would go first.
+        let coming = self.growing && ledger.awaits_mapping(side::SERVER, self.lens);
+        match ledger.fill(self.lens, first && !coming, leases) {
             Allocation::Ready => Attempt::Over(Ok(())),
             Allocation::Never(available) => {
                 Attempt::Over(Err(Error::buffer_too_small(self.needed(), available)))
             }
-            Allocation::Grow(plans)
-                if self.growing && plans.iter().any(|plan| ledger.awaits_mapping(plan)) =>
-            {
+            Allocation::Grow(plans) if coming => {
                 plans.iter().for_each(|plan| ledger.abandon(plan));
                 Attempt::Wait(Vec::new())
             }

@@ -241,6 +241,9 @@ impl Arena {
         // Once one waits for memory, no younger one may take what becomes free: it
         // would never be enough.
         let (mut starved, mut strictly) = (false, false);
+        // Only the first has extents dropped, and not while his own are on their way:
+        // those that are mapped already would go first.
+        let mut first = true;
         let Books {
             ledger,
             granted,
@@ -254,7 +257,8 @@ impl Arena {
             if strictly {
                 return true;
             }
-            match ledger.grant(one.lens(), granted) {
+            let coming = one.growing && was_growing;
+            match ledger.grant(one.lens(), first && !coming, granted) {
                 Allocation::Ready => {
                     for lease in granted.drain(..) {
                         let reference = &lease.reference;
@@ -262,7 +266,7 @@ impl Arena {
                     }
                     return false;
                 }
-                Allocation::Grow(unmade) if starved || (one.growing && was_growing) => {
+                Allocation::Grow(unmade) if starved || coming => {
                     strictly |= one.overdue;
                     unmade.iter().for_each(|plan| ledger.abandon(plan));
                 }
@@ -281,6 +285,7 @@ impl Arena {
                     return false;
                 }
             }
+            first = false;
             true
         });
         if starved {
