@@ -29,7 +29,7 @@ use rkyv::{Deserialize, Portable, Serialize};
 
 pub use rkyv::Archived;
 
-pub use archive::{Archive, ArchiveMemory};
+pub use archive::{Archive, ArchiveMemory, Kept};
 pub use failure::{CallError, Failure};
 pub use writer::Writer;
 
