@@ -1,27 +1,30 @@
 //! A call as its caller sees it: built, then waited for or awaited.
 
 use std::fmt;
-use std::future::{Future, IntoFuture};
+use std::future::{Future, IntoFuture, poll_fn};
+use std::mem;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use outrigger_layout::schema::UNTYPED;
 use outrigger_layout::{Codec, Error};
 
 use crate::binding::Fingerprint;
+use crate::buffer::Buffer;
 use crate::flight::Flight;
-use crate::parking::Parked;
+use crate::message::{Message, MessageFuture};
+use crate::parcel::Parcel;
 use crate::payload::Payload;
+use crate::polled::Polled;
 use crate::reply::Reply;
 use crate::request::Request;
 use crate::session::Session;
-use crate::storage::Storage;
-use crate::timers::TimerKey;
-use crate::waiter::Wait;
 
 /// A call that has not begun: it begins with [`wait`](Call::wait),
-/// [`wait_into`](Call::wait_into) or the first poll of its future.
+/// [`wait_into`](Call::wait_into), [`wait_message`](Call::wait_message) or the first poll
+/// of its future.
 ///
 /// ```no_run
 /// use std::time::Duration;
@@ -39,23 +42,31 @@ use crate::waiter::Wait;
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 #[must_use = "a call does nothing until it is waited for"]
 pub struct Call<'a> {
-    session: &'a Session,
+    session: &'a Arc<Session>,
     request: Request<'a>,
 }
 
 impl<'a> Call<'a> {
-    pub(crate) fn new(session: &'a Session, method: &'a str, payload: Payload<'a>) -> Self {
+    pub(crate) fn new(session: &'a Arc<Session>, method: &'a str, payload: Payload<'a>) -> Self {
         let request = Request {
             method,
             fingerprint: UNTYPED,
             value: payload.value(),
+            parcel: Parcel::default(),
             codec: Codec::RAW,
             deadline: None,
         };
         Self { session, request }
+    }
+
+    /// A call whose value is in a buffer.
+    pub(crate) fn of(session: &'a Arc<Session>, method: &'a str, value: Buffer) -> Self {
+        let mut call = Self::new(session, method, Payload::NONE);
+        call.request.parcel = Parcel::of(value);
+        call
     }
 
     /// A call of a typed method, its request being an archive.
@@ -87,7 +98,38 @@ impl<'a> Call<'a> {
         }
     }
 
-    /// Calls, and blocks until the answer is there.
+    /// Sends these bytes beside the value, where they are: 4 buffers at most, in this
+    /// order. They are moved, whatever becomes of the call. Beside attachments there is
+    /// always a value: a call with none sends one of length 0.
+    ///
+    /// What is in no granted buffer yet is copied to one: what fits in a slot, and what
+    /// came with a reply. If that must be waited for, or a credit, then what was granted
+    /// is copied and returned before: others could wait for it.
+    ///
+    /// ```no_run
+    /// # use outrigger_client::{Client, Error};
+    /// # fn compare(client: &Client, left: &[u8], right: &[u8]) -> Result<(), Error> {
+    /// let mut images = client.alloc_all(&[left.len(), right.len()])?.into_iter();
+    /// let mut call = client.call("app.compare", ());
+    /// for (mut image, bytes) in images.by_ref().zip([left, right]) {
+    ///     image.write_at(0, bytes)?;
+    ///     call = call.attach(image);
+    /// }
+    /// println!("{:?}", call.wait()?.bytes());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// The call fails with INVALID_ARGUMENT for more than 4, for one that another client
+    /// granted (what came with a reply may be sent by any), and if the method takes none.
+    pub fn attach(mut self, buffer: Buffer) -> Self {
+        self.request.parcel.attach(buffer);
+        self
+    }
+
+    /// Calls, and blocks until the answer is there. What is attached to it goes back
+    /// unread.
     ///
     /// # Errors
     /// What the method answered; or TIMEOUT at the deadline, BUFFER_TOO_SMALL for
@@ -102,7 +144,8 @@ impl<'a> Call<'a> {
     }
 
     /// Calls, blocks, and puts the reply's value into `into` in place of its
-    /// content. Returns its length, or `None` for no value.
+    /// content. Returns its length, or `None` for no value. What is attached to the reply
+    /// goes back unread.
     ///
     /// Allocates nothing if `into` has room.
     ///
@@ -112,10 +155,62 @@ impl<'a> Call<'a> {
         self.run(into).map(|(len, _)| len)
     }
 
-    pub(crate) fn run(self, into: &mut impl Storage) -> Result<(Option<usize>, Codec), Error> {
-        let mut flight = Flight::new(self.session, self.request);
-        self.session.wait(&mut flight)?;
-        flight.finish(into)
+    /// Calls, blocks, and leaves the reply where the server wrote it.
+    ///
+    /// Allocates nothing if the reply has no attachments, and for those a list.
+    ///
+    /// # Errors
+    /// As [`Call::wait`].
+    pub fn wait_message(self) -> Result<Message, Error> {
+        self.fly(&mut Parcel::default())?.finish_message()
+    }
+
+    /// The call to be awaited, its reply left where the server wrote it.
+    pub fn message(self) -> MessageFuture<'a> {
+        MessageFuture::new(Flight::new(self.session, self.request))
+    }
+
+    fn run(self, into: &mut Vec<u8>) -> Result<(Option<usize>, Codec), Error> {
+        self.fly(&mut Parcel::default())?.finish(into)
+    }
+
+    /// Blocks until the answer is there.
+    ///
+    /// # Errors
+    /// As [`Call::wait`]; what had not been sent is in the parcel then.
+    ///
+    /// Preconditions: the call has no parcel of its own, or this one is empty.
+    pub(crate) fn fly(self, parcel: &mut Parcel) -> Result<Flight<'a>, Error> {
+        let session = self.session;
+        let mut flight = self.depart(parcel);
+        match session.wait(&mut flight) {
+            Ok(()) => Ok(flight),
+            Err(error) => {
+                *parcel = flight.take_parcel();
+                Err(error)
+            }
+        }
+    }
+
+    /// As `fly`, awaited.
+    pub(crate) async fn fly_async(self, parcel: &mut Parcel) -> Result<Flight<'a>, Error> {
+        let session = self.session;
+        let mut polled = Polled::new(session, self.depart(parcel));
+        let (mut flight, outcome) = poll_fn(|context| polled.poll(context)).await;
+        match outcome {
+            Ok(()) => Ok(flight),
+            Err(error) => {
+                *parcel = flight.take_parcel();
+                Err(error)
+            }
+        }
+    }
+
+    fn depart(mut self, parcel: &mut Parcel) -> Flight<'a> {
+        if !parcel.is_empty() {
+            self.request.parcel = mem::take(parcel);
+        }
+        Flight::new(self.session, self.request)
     }
 }
 
@@ -124,11 +219,9 @@ impl<'a> IntoFuture for Call<'a> {
     type IntoFuture = CallFuture<'a>;
 
     fn into_future(self) -> CallFuture<'a> {
+        let flight = Flight::new(self.session, self.request);
         CallFuture {
-            session: self.session,
-            flight: Some(Flight::new(self.session, self.request)),
-            parked: None,
-            timer: None,
+            polled: Polled::new(self.session, flight),
         }
     }
 }
@@ -152,40 +245,7 @@ impl<'a> IntoFuture for Call<'a> {
 /// ```
 #[must_use = "futures do nothing unless polled"]
 pub struct CallFuture<'a> {
-    session: &'a Session,
-    /// `None` once it has ended.
-    flight: Option<Flight<'a>>,
-    parked: Option<Parked<'a>>,
-    timer: Option<TimerKey>,
-}
-
-impl CallFuture<'_> {
-    /// Sees to it that the task is woken: by the reader thread when the answer
-    /// comes, at the deadline at the latest.
-    fn rely_on_reader(&mut self, context: &Context<'_>, deadline: Option<Instant>) {
-        // The flight has left its waiter; an answer found by settling wakes it.
-        self.parked.get_or_insert_with(|| Parked::new(self.session));
-        let timers = &self.session.timers;
-        match (self.timer, deadline) {
-            (Some(key), _) => timers.update(key, context.waker()),
-            (None, Some(deadline)) => {
-                let (key, late) = timers.set(deadline, context.waker());
-                self.timer = Some(key);
-                if late {
-                    self.session.reader_bell.ring();
-                }
-            }
-            (None, None) => {}
-        }
-    }
-
-    fn end(&mut self) -> Option<Flight<'_>> {
-        if let Some(key) = self.timer.take() {
-            self.session.timers.clear(key);
-        }
-        self.parked = None;
-        self.flight.take()
-    }
+    polled: Polled<'a, Flight<'a>>,
 }
 
 impl Future for CallFuture<'_> {
@@ -194,41 +254,17 @@ impl Future for CallFuture<'_> {
     /// # Panics
     /// Panics if polled after it has ended.
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let flight = self.flight.as_mut().expect("polled after its end");
-        let outcome = flight.poll(Wait::Task(context.waker()));
-        let deadline = flight.deadline();
-        let outcome = match outcome {
-            Some(outcome) => outcome,
-            None if deadline.is_some_and(|deadline| deadline <= Instant::now()) => {
-                Err(flight.time_out())
-            }
-            None => {
-                self.rely_on_reader(context, deadline);
-                return Poll::Pending;
-            }
-        };
-        let flight = self.end();
+        let (flight, outcome) = ready!(self.polled.poll(context));
         Poll::Ready(outcome.and_then(|()| {
             let mut value = Vec::new();
-            let flight = flight.expect("it was polled just now");
             let (len, codec) = flight.finish(&mut value)?;
             Ok(Reply::new(len.map(|_| value), codec))
         }))
     }
 }
 
-impl Drop for CallFuture<'_> {
-    fn drop(&mut self) {
-        // Giving up counts the abandoned call before this caller's count ends.
-        self.flight = None;
-        self.end();
-    }
-}
-
 impl fmt::Debug for CallFuture<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("CallFuture")
-            .field("flight", &self.flight)
-            .finish_non_exhaustive()
+        f.debug_tuple("CallFuture").field(&self.polled).finish()
     }
 }

@@ -10,15 +10,18 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::agreement::Agreements;
+use crate::allocation::{self, Allocation};
+use crate::buffer::Buffer;
 use crate::call::Call;
 use crate::connect::{self, Incoming};
 use crate::lock::lock;
+use crate::method::TypedMethod;
 use crate::options::Options;
 use crate::payload::Payload;
 use crate::reader::Reader;
 use crate::session::Session;
 use crate::stats::Stats;
-use crate::typed::{TypedCall, TypedMethod};
+use crate::typed::TypedCall;
 
 /// A connection to a server; clones share it. The last one to go closes it.
 ///
@@ -74,6 +77,86 @@ impl Client {
     /// when it is waited for or awaited.
     pub fn call<'a>(&'a self, method: &'a str, payload: impl Into<Payload<'a>>) -> Call<'a> {
         Call::new(&self.shared.session, method, payload.into())
+    }
+
+    /// A call of `method` whose value is in a buffer: what was granted is sent where it
+    /// is. The buffer is moved, whatever becomes of the call. One that came with a reply
+    /// may be sent, too, by any client; it is copied.
+    ///
+    /// ```no_run
+    /// # use outrigger_client::{Client, Error};
+    /// # fn upload(client: &Client, image: &[u8]) -> Result<(), Error> {
+    /// let mut request = client.alloc(image.len())?;
+    /// request.write_at(0, image)?;
+    /// let reply = client.call_buffer("app.upload", request).wait()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// The call fails with INVALID_ARGUMENT if another client granted the buffer, which
+    /// goes back there.
+    pub fn call_buffer<'a>(&'a self, method: &'a str, value: Buffer) -> Call<'a> {
+        Call::of(&self.shared.session, method, value)
+    }
+
+    /// Has a buffer for a request, and blocks until it is there: empty, with room for at
+    /// least `len` bytes. Where those fit in a slot it is memory of this process, which is
+    /// copied when it is sent; else memory that the server reads.
+    ///
+    /// ```no_run
+    /// # use outrigger_client::{Client, Error};
+    /// # fn main() -> Result<(), Error> {
+    /// # let client = Client::connect("/run/app/bridge.sock")?;
+    /// let mut buffer = client.alloc(4096)?;
+    /// buffer.write_at(0, b"in place")?;
+    /// assert_eq!(buffer.len(), 8);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Allocation::wait`], which has a deadline if it is wanted.
+    pub fn alloc(&self, len: usize) -> Result<Buffer, Error> {
+        let [buffer] = self.allocate([len]).wait()?;
+        Ok(buffer)
+    }
+
+    /// Has buffers for one request, all or none, and blocks until they are there: in the
+    /// order of their lengths. Two who have buffers one by one can wait for each other.
+    ///
+    /// ```no_run
+    /// # use outrigger_client::{Client, Error};
+    /// # fn gather(client: &Client, parts: &[Vec<u8>]) -> Result<(), Error> {
+    /// let lens: Vec<usize> = parts.iter().map(Vec::len).collect();
+    /// let mut call = client.call("app.gather", ());
+    /// for (mut buffer, part) in client.alloc_all(&lens)?.into_iter().zip(parts) {
+    ///     buffer.write_at(0, part)?;
+    ///     call = call.attach(buffer);
+    /// }
+    /// call.wait()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Allocation::wait`].
+    pub fn alloc_all(&self, lens: &[usize]) -> Result<Vec<Buffer>, Error> {
+        allocation::alloc_all(&self.shared.session, lens)
+    }
+
+    /// As [`Client::alloc_all`], for a number of buffers that is known: with a deadline or
+    /// without, blocking or awaited.
+    ///
+    /// ```no_run
+    /// # use outrigger_client::{Client, Error};
+    /// # async fn two(client: &Client) -> Result<(), Error> {
+    /// let [index, data] = client.allocate([4096, 1 << 20]).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn allocate<const N: usize>(&self, lens: [usize; N]) -> Allocation<'_, N> {
+        Allocation::new(&self.shared.session, lens)
     }
 
     /// A call of a typed method; generated clients make it, in this way:

@@ -26,6 +26,7 @@ use crate::handshake::Handshake;
 use crate::options::Options;
 use crate::segments;
 use crate::session::Session;
+use crate::trust;
 use crate::welcome::check_welcome;
 
 /// Bytes of a socket's path, without the zero behind it (`sun_path`).
@@ -50,7 +51,7 @@ pub(crate) fn connect(address: &str, options: &Options) -> Result<(Session, Inco
     let deadline = Instant::now() + options.connect_timeout;
     let path = parse(address)?;
     let socket = open(&path, options.connect_timeout)?;
-    check_peer(&socket, &path)?;
+    let uid = check_peer(&socket, &path)?;
     let mut handshake = Handshake::new(&path, &socket, deadline);
     let (welcome, clock) = handshake.shake(options.lanes)?;
     let terms = check_welcome(&welcome, clock)?;
@@ -65,7 +66,8 @@ pub(crate) fn connect(address: &str, options: &Options) -> Result<(Session, Inco
         frames: handshake.frames,
     };
     let (epoch, policy) = (terms.epoch, options.policy);
-    let session = Session::new(terms, rings, Control::new(socket), bells, policy);
+    let mut session = Session::new(terms, rings, Control::new(socket), bells, policy);
+    session.in_place = options.in_place && trust::is_private(uid);
     session.post(control::READY, Code::OK, epoch, &[]);
     tracing::debug!(epoch, path = %path.display(), "session began");
     Ok((session, incoming))
@@ -138,7 +140,8 @@ fn unreachable(path: &Path, error: &io::Error) -> Error {
     Error::with_details(Code::PEER_GONE, &[&text])
 }
 
-fn check_peer(socket: &OwnedFd, path: &Path) -> Result<(), Error> {
+/// The server's uid, if it is one that may be let in.
+fn check_peer(socket: &OwnedFd, path: &Path) -> Result<u32, Error> {
     // Not rustix's: its pid cannot be 0, as that of a sibling PID namespace is.
     let peer = getsockopt(socket, PeerCredentials);
     let peer = peer.map_err(|error| unreachable(path, &error.into()))?;
@@ -149,7 +152,7 @@ fn check_peer(socket: &OwnedFd, path: &Path) -> Result<(), Error> {
             "server at {path} runs as uid {seen} (allowed: {own}, 0)"
         )));
     }
-    Ok(())
+    Ok(seen)
 }
 
 fn take_fds(frames: &mut FrameReader) -> Result<[OwnedFd; fds::COUNT as usize], Error> {

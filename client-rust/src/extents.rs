@@ -20,6 +20,7 @@ use outrigger_layout::limits::{PAGE, PAYLOAD_MAX};
 use outrigger_layout::segment::side;
 use outrigger_ringbuf::{Mapping, Role, map_received};
 
+use crate::lease::Lease;
 use crate::lock::lock;
 
 /// Most extents that one session maps.
@@ -37,13 +38,6 @@ pub(crate) struct Extent {
     buffer_len: u64,
     buffer_count: u32,
     mapping: Mapping,
-}
-
-/// A buffer that this process may write (granted) or read (lent).
-#[derive(Clone, Debug)]
-pub(crate) struct Lease {
-    extent: Arc<Extent>,
-    reference: BufferRef,
 }
 
 /// The extents of one session, by id.
@@ -124,8 +118,7 @@ impl Extents {
         let extent = lock(&self.table).by_id.get(&id).cloned();
         let extent = extent.ok_or_else(|| format!("buffer of extent {id} (it is not mapped)"))?;
         extent.check(reference, side)?;
-        let reference = *reference;
-        Ok(Lease { extent, reference })
+        Ok(Lease::new(extent, *reference))
     }
 }
 
@@ -147,6 +140,10 @@ impl Table {
 }
 
 impl Extent {
+    pub(crate) fn mapping(&self) -> &Mapping {
+        &self.mapping
+    }
+
     fn check(&self, reference: &BufferRef, side: u32) -> Result<(), String> {
         let BufferRef {
             extent,
@@ -176,38 +173,6 @@ impl Extent {
             ));
         }
         Ok(())
-    }
-}
-
-impl Lease {
-    /// What to name in RETURN.
-    pub(crate) fn reference(&self) -> &BufferRef {
-        &self.reference
-    }
-
-    /// Bytes meant.
-    pub(crate) fn len(&self) -> u64 {
-        self.reference.length
-    }
-
-    /// Writes a granted buffer; gives the reference for the CALL.
-    ///
-    /// Preconditions: `value` is not longer than the lease.
-    pub(crate) fn write(&self, value: &[u8]) -> Result<BufferRef, Error> {
-        let copied = self.extent.mapping.copy_in(self.reference.offset, value);
-        copied.map_err(Error::protocol)?;
-        Ok(BufferRef {
-            length: value.len() as u64,
-            ..self.reference
-        })
-    }
-
-    /// Copies the first bytes of a lent buffer out, as many as `into` has.
-    ///
-    /// Preconditions: those are not more than [`Lease::len`].
-    pub(crate) fn read(&self, into: &mut [u8]) -> Result<(), Error> {
-        let copied = self.extent.mapping.copy_out(self.reference.offset, into);
-        copied.map_err(Error::protocol)
     }
 }
 
@@ -288,10 +253,15 @@ mod tests {
         server.copy_in(4096, b"reply").unwrap();
         let extents = Extents::default();
         extents.add(1, &body(side::SERVER), &fd).unwrap();
-        let mut bytes = [0; 5];
+        let read = |lease: &Lease| {
+            let mut bytes = [0; 5];
+            let copied = lease
+                .mapping()
+                .copy_out(lease.reference().offset, &mut bytes);
+            copied.map(|()| bytes)
+        };
         let lease = extents.lease(&reference(1, 4096, 5), side::SERVER).unwrap();
-        lease.read(&mut bytes).unwrap();
-        assert_eq!(&bytes, b"reply");
+        assert_eq!(read(&lease), Ok(*b"reply"));
         for wrong in [
             reference(2, 8192, 1),
             reference(1, 4095, 1),
@@ -305,8 +275,7 @@ mod tests {
         extents.remove(1).unwrap();
         assert!(extents.lease(&reference(0, 0, 1), side::SERVER).is_err());
         assert!(extents.remove(1).is_err());
-        lease.read(&mut bytes).unwrap();
-        assert_eq!(&bytes, b"reply", "a lease outlives the drop");
+        assert_eq!(read(&lease), Ok(*b"reply"), "a lease outlives the drop");
     }
 
     #[test]

@@ -11,6 +11,8 @@
 //! checked, each prefix likewise, and a message that fails a check ends the
 //! session. Payload bytes are copied out and mean nothing here.
 
+use std::mem;
+
 use bytemuck::Pod;
 use outrigger_layout::buffer::{BufferRef, BufferTable, Refusal};
 use outrigger_layout::segment::side;
@@ -18,7 +20,9 @@ use outrigger_layout::slot::{DetailPrefix, SlotHeader, TraceContext, flag, kind}
 use outrigger_layout::{Code, Codec, Error};
 use outrigger_ringbuf::{Consumer, RingView};
 
-use crate::record::{Answer, Delivered, Place, index_of};
+use crate::lease::Lease;
+use crate::leases::Leases;
+use crate::record::{Answer, Delivered, Place, index_of, named_twice};
 use crate::session::Session;
 use crate::waiter::Wakes;
 
@@ -31,6 +35,8 @@ const DRAIN_MAX: usize = 1024;
 pub(crate) struct Inbox {
     replies: Box<[Consumer<RingView>]>,
     grants: Consumer<RingView>,
+    /// Buffers of the message that is being read, which nobody has yet.
+    leases: Leases,
     /// REPLY messages read.
     pub(crate) reply_count: u64,
     /// Those that nobody waited for.
@@ -46,6 +52,7 @@ impl Inbox {
         Self {
             replies: replies.into_iter().map(Consumer::new).collect(),
             grants: Consumer::new(grants),
+            leases: Leases::default(),
             reply_count: 0,
             late_count: 0,
             progress_count: 0,
@@ -64,6 +71,9 @@ impl Inbox {
         for lane in 0..=self.replies.len() {
             let before = self.ring(lane).position();
             let outcome = self.drain_ring(lane, session, wakes, &mut left);
+            if outcome.is_err() {
+                self.leases = Leases::default();
+            }
             let head = self.ring(lane).position();
             if head != before {
                 session.watch(lane).moved(head);
@@ -146,19 +156,15 @@ impl Inbox {
             }
         }
         session.lane(lane).learned(header.deadline)?;
-        let consumer = &self.replies[lane];
-        let (place, message_len, at) = place_of(consumer, header, session)?;
-        let answer = Answer {
-            code: Code(header.code),
-            codec: Codec(header.codec),
-            place,
-            message_len,
-        };
+        let (consumer, leases) = (&self.replies[lane], &mut self.leases);
+        let (answer, at) = answer_of(consumer, header, session, leases)?;
         let copy = |into: &mut [u8]| consumer.copy_payload(at, into);
-        let delivered = session.record(record).answered(correlation, answer, copy)?;
+        let delivered = session
+            .record(record)
+            .answered(correlation, answer, leases, copy)?;
         self.reply_count += 1;
-        self.late_count += u64::from(matches!(delivered, Delivered::Nobody(_)));
-        deliver(record, delivered, session, wakes)
+        self.late_count += u64::from(matches!(delivered, Delivered::Nobody));
+        self.deliver(record, delivered, session, wakes)
     }
 
     /// A message of the grant ring that answers nothing: of the stock.
@@ -198,7 +204,8 @@ impl Inbox {
             kind::GRANT => {
                 let reference: BufferRef = prefix(&self.grants, header, &mut at)?;
                 let lease = session.extents.lease(&reference, side::CLIENT)?;
-                session.record(record).granted(correlation, lease)?
+                let record = session.record(record);
+                record.granted(correlation, lease, &mut self.leases)?
             }
             kind::REFUSED => {
                 let refusal: Refusal = prefix(&self.grants, header, &mut at)?;
@@ -211,52 +218,71 @@ impl Inbox {
                 ));
             }
         };
-        deliver(record, delivered, session, wakes)
+        self.deliver(record, delivered, session, wakes)
     }
-}
 
-/// Does what is left when a message went to its record. Wakes nobody: the token
-/// is held.
-fn deliver(
-    record: usize,
-    delivered: Delivered,
-    session: &Session,
-    wakes: &mut Wakes,
-) -> Result<(), String> {
-    match delivered {
-        Delivered::Call(waiter) => wakes.push(waiter),
-        Delivered::Nobody(lease) => {
-            if let Some(lease) = lease {
-                let returned = session.try_give_back(&lease);
-                returned.map_err(|error| error.message().to_owned())?;
+    /// Does what is left when a message went to its record. Wakes nobody: the token
+    /// is held.
+    fn deliver(
+        &mut self,
+        record: usize,
+        delivered: Delivered,
+        session: &Session,
+        wakes: &mut Wakes,
+    ) -> Result<(), String> {
+        match delivered {
+            Delivered::Call(waiter) => wakes.push(waiter),
+            Delivered::Part => self.give_back(session)?,
+            Delivered::Nobody => {
+                self.give_back(session)?;
+                wakes.push(session.release(record));
+                session.waiting.leave();
             }
-            wakes.push(session.release(record));
-            session.waiting.leave();
         }
+        Ok(())
     }
-    Ok(())
+
+    /// Gives back what nobody took.
+    fn give_back(&mut self, session: &Session) -> Result<(), String> {
+        for lease in mem::take(&mut self.leases).into_iter().flatten() {
+            let returned = session.try_give_back(lease);
+            returned.map_err(|error| error.message().to_owned())?;
+        }
+        Ok(())
+    }
 }
 
-/// Where the value of a REPLY is, how much of it is the message of an error with a
-/// detail, and at which byte of the slot the value begins if it is inline.
-fn place_of(
+/// What a REPLY says, and at which byte of the slot its value begins if it is inline.
+/// Its attachments are added to `leases`.
+fn answer_of(
     consumer: &Consumer<RingView>,
     header: &SlotHeader,
     session: &Session,
-) -> Result<(Place, Option<usize>, usize), String> {
+    leases: &mut Leases,
+) -> Result<(Answer, usize), String> {
     let mut at = 0;
     if header.flags & flag::TRACE != 0 {
         let _: TraceContext = prefix(consumer, header, &mut at)?;
     }
-    let mut reference = None;
+    let (mut value, mut attachments) = (None, 0);
     if header.flags & flag::BUFFERS != 0 {
         let table: BufferTable = prefix(consumer, header, &mut at)?;
         table.check()?;
-        if table.attachments > 0 {
-            let seen = table.attachments;
-            return Err(format!("{seen} attachments in a REPLY (allowed: 0)"));
+        attachments = table.attachments as usize;
+        if attachments > 0 && header.code != Code::OK.0 {
+            return Err(format!(
+                "{attachments} attachments of an error (allowed: 0)"
+            ));
         }
-        reference = Some(prefix::<BufferRef>(consumer, header, &mut at)?);
+        if table.has_value() {
+            let reference = prefix(consumer, header, &mut at)?;
+            value = Some(session.extents.lease(&reference, side::SERVER)?);
+        }
+        for _ in 0..attachments {
+            let reference = prefix(consumer, header, &mut at)?;
+            let attached = attachment(&reference, value.as_ref(), leases, session)?;
+            leases.push(attached);
+        }
     }
     let mut message_len = None;
     if header.flags & flag::DETAIL != 0 {
@@ -265,25 +291,46 @@ fn place_of(
     }
     let rest = u64::from(header.payload_len) - at as u64;
     let no_value = header.flags & flag::NO_VALUE != 0;
-    if rest > 0 && (no_value || reference.is_some()) {
+    if rest > 0 && (no_value || value.is_some()) {
         let flags = header.flags;
         return Err(format!(
             "{rest} bytes behind the prefixes of flags {flags:#04x} (allowed: 0)"
         ));
     }
-    let len = reference.map_or(rest, |reference| reference.length);
+    let len = value.as_ref().map_or(rest, Lease::len);
     if let Some(message_len) = message_len.filter(|seen| *seen as u64 > len) {
         return Err(format!("message length {message_len} (maximum {len})"));
     }
-    let place = match reference {
+    let place = match value {
         _ if no_value => Place::Nowhere,
-        Some(reference) => {
-            let lease = session.extents.lease(&reference, side::SERVER)?;
-            Place::Lent(lease, len as usize)
-        }
+        Some(lease) => Place::Lent(lease),
         None => Place::Inline(len as usize),
     };
-    Ok((place, message_len, at))
+    let answer = Answer {
+        code: Code(header.code),
+        codec: Codec(header.codec),
+        place,
+        message_len,
+        attachments,
+    };
+    Ok((answer, at))
+}
+
+/// The buffer of an attachment, if it has one: each for itself.
+fn attachment(
+    reference: &BufferRef,
+    value: Option<&Lease>,
+    others: &Leases,
+    session: &Session,
+) -> Result<Option<Lease>, String> {
+    if reference.is_nothing() {
+        return Ok(None);
+    }
+    let lease = session.extents.lease(reference, side::SERVER)?;
+    if others.have(reference) || value.is_some_and(|value| value.is_same(reference)) {
+        return Err(named_twice(reference, "a REPLY"));
+    }
+    Ok(Some(lease))
 }
 
 /// Copies the prefix at byte `at` of the payload, and moves on behind it.

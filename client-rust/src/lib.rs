@@ -43,26 +43,33 @@
 //! | file | what |
 //! | --- | --- |
 //! | `client`, `options`, `call`, `typed`, `payload`, `reply` | what users see |
+//! | `buffer`, `message`, `allocation`, `trust` | the same, of large values and attachments |
 //! | `connect`, `handshake`, `welcome`, `segments` | handshake, checks, mapping |
 //! | `session` | what all threads share; its end |
-//! | `request`, `flight`, `record`, `lane`, `credits`, `binding` | one call |
-//! | `inbox`, `extents`, `returns` | what the server writes, and large payloads |
-//! | `wait`, `parking`, `waiter`, `reader`, `belt`, `timers` | sleeping and waking |
+//! | `request`, `parcel`, `binding`, `turn`, `credits`, `lane` | one call, until it is sent |
+//! | `flight`, `boarding`, `record`, `landing` | the same, its states |
+//! | `inbox`, `returns` | what the server writes, and what it is told beside calls |
+//! | `extents`, `lease`, `leases`, `stock`, `asking`, `wanted` | buffers |
+//! | `journey`, `wait`, `polled` | waiting, by a caller that blocks or a task |
+//! | `parking`, `waiter`, `reader`, `belt`, `timers` | sleeping and waking |
 //! | `control`, `frames` | the control socket |
-//! | `storage`, `clock`, `stats`, `lock` | |
+//! | `memory`, `spares`, `storage`, `clock`, `stats`, `lock` | |
 //!
 //! # What is shared memory's business and what is not
 //!
 //! A server of our own uid or root's is let in, and then distrusted: whatever it
 //! writes is copied once, checked, and ends the session with PROTOCOL if it is
-//! wrong. No reference to shared memory is ever formed in this crate; it has no
-//! `unsafe` code at all.
-
-#![forbid(unsafe_code)]
+//! wrong. No reference to shared memory is ever formed in this crate, but by the two
+//! `unsafe` functions of [`Buffer`] and where the program has promised that the server
+//! leaves its replies alone ([`Options::trust_server_in_place`]).
 
 mod agreement;
+mod allocation;
+mod asking;
 mod belt;
 mod binding;
+mod boarding;
+mod buffer;
 mod call;
 mod client;
 mod clock;
@@ -76,11 +83,20 @@ mod handshake;
 #[cfg(test)]
 mod heap;
 mod inbox;
+mod journey;
+mod landing;
 mod lane;
+mod lease;
+mod leases;
 mod lock;
+mod memory;
+mod message;
+mod method;
 mod options;
+mod parcel;
 mod parking;
 mod payload;
+mod polled;
 mod reader;
 mod record;
 mod reply;
@@ -88,22 +104,31 @@ mod request;
 mod returns;
 mod segments;
 mod session;
+mod spares;
 mod stats;
 mod stock;
 mod storage;
 mod timers;
+mod trust;
+mod turn;
 mod typed;
 mod wait;
 mod waiter;
+mod wanted;
 mod welcome;
 
+pub use allocation::{Allocation, AllocationFuture};
+pub use buffer::Buffer;
 pub use call::{Call, CallFuture};
 pub use client::Client;
+pub use memory::BufferInfo;
+pub use message::{Message, MessageFuture};
+pub use method::TypedMethod;
 pub use options::Options;
 pub use outrigger_layout::message::{Archive, ArchiveMemory, CallError};
 pub use outrigger_layout::{Code, Codec, Error};
-pub use outrigger_ringbuf::Policy;
+pub use outrigger_ringbuf::{Chunks, Policy};
 pub use payload::Payload;
 pub use reply::Reply;
 pub use stats::Stats;
-pub use typed::{TypedCall, TypedMethod};
+pub use typed::TypedCall;

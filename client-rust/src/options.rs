@@ -33,6 +33,8 @@ pub struct Options {
     pub(crate) policy: Policy,
     pub(crate) lanes: u16,
     pub(crate) connect_timeout: Duration,
+    /// The program has promised that the server leaves its replies alone.
+    pub(crate) in_place: bool,
 }
 
 impl Default for Options {
@@ -41,6 +43,7 @@ impl Default for Options {
             policy: Policy::default(),
             lanes: 0,
             connect_timeout: CONNECT_TIMEOUT,
+            in_place: false,
         }
     }
 }

@@ -1,12 +1,12 @@
 //! One call in flight: the credit it holds and what has become of it.
 //!
 //! ```text
-//!            begin                  GRANT               take_grant
-//!   Free ──┬───────▶ Asked ──────┬────────▶ Granted ──┬───────────▶ Held
-//!     ▲    │                     └────────▶ Refused ──┘               │ send
-//!     │    └───────▶ Sent ◀──────────────────────────────────────────┘
-//!     │              │ REPLY
-//!     └── take ── Answered
+//!           begin         ask              last GRANT            take_grants
+//!   Free ──┬──────▶ Held ─────▶ Asked ──┬────────────▶ Granted ──┬───────────▶ Held
+//!     ▲    │          │ send            └────────────▶ Refused ──┘
+//!     │    └──────▶ Sent
+//!     │               │ REPLY
+//!     └── take ─── Answered
 //! ```
 //!
 //! A caller that gives up in Asked or Sent leaves the record *abandoned*: it
@@ -20,14 +20,16 @@
 use std::mem;
 use std::sync::{Mutex, MutexGuard};
 
+use outrigger_layout::buffer::BufferRef;
 use outrigger_layout::limits::INLINE_MAX;
 use outrigger_layout::{Code, Codec, Error};
 use outrigger_ringbuf::sync::{AtomicBool, Ordering};
 
-use crate::extents::Lease;
+use crate::lease::Lease;
+use crate::leases::Leases;
 use crate::lock::lock;
-use crate::storage::Storage;
 use crate::waiter::{Wait, Waiter};
+use crate::wanted::Wanted;
 
 /// Most records of a session: indexes have 16 bits and start at 1.
 pub(crate) const RECORDS_MAX: usize = 0xffff;
@@ -47,11 +49,12 @@ pub(crate) enum Phase {
     Free,
     /// A caller holds the credit, nothing of the call is published.
     Held,
-    /// ALLOC is published for a value of that many bytes.
-    Asked(u64),
-    /// The buffer was granted.
-    Granted(Lease),
-    /// No buffer was granted.
+    /// ALLOC is published for buffers of so many bytes; those that were granted so far
+    /// lie in the record.
+    Asked(Wanted),
+    /// All of them were granted.
+    Granted,
+    /// None was granted.
     Refused(Error),
     /// CALL is published.
     Sent(Codec),
@@ -59,7 +62,8 @@ pub(crate) enum Phase {
     Answered(Answer),
 }
 
-/// A REPLY, checked. What is inline lies in the record, then with the caller.
+/// A REPLY, checked. What is inline lies in the record, then with the caller; and so do
+/// the attachments.
 #[derive(Debug)]
 pub(crate) struct Answer {
     /// Outcome.
@@ -70,6 +74,8 @@ pub(crate) struct Answer {
     pub(crate) place: Place,
     /// Bytes of the message, if a typed detail stands behind it.
     pub(crate) message_len: Option<usize>,
+    /// How many attachments there are.
+    pub(crate) attachments: usize,
 }
 
 /// Where the value of an answer is; or the message, if its code is not 0.
@@ -79,8 +85,8 @@ pub(crate) enum Place {
     Nowhere,
     /// In the record: that many bytes.
     Inline(usize),
-    /// In a lent buffer: the first so many bytes of it.
-    Lent(Lease, usize),
+    /// In a lent buffer.
+    Lent(Lease),
 }
 
 /// To whom an answer of the server went.
@@ -88,18 +94,20 @@ pub(crate) enum Place {
 pub(crate) enum Delivered {
     /// To the call; its waiter, if it sleeps.
     Call(Option<Waiter>),
-    /// To nobody: the call was abandoned and the record is free now. The buffer
-    /// that came with the answer goes back.
-    Nobody(Option<Lease>),
+    /// To nobody: the call was abandoned and the record is free now. The buffers
+    /// that came with the answer go back.
+    Nobody,
+    /// One GRANT of several. If the call was abandoned the buffer goes back.
+    Part,
 }
 
 /// What a call that is given up leaves to be done.
 #[derive(Debug)]
 pub(crate) enum Remains {
-    /// The record is free; the buffer goes back.
-    Record(Option<Lease>),
-    /// ALLOC is unanswered.
-    Grant,
+    /// The record is free; the buffers go back.
+    Record(Leases),
+    /// ALLOC is unanswered, or half of it; the buffers go back.
+    Grant(Leases),
     /// CALL is unanswered: CANCEL is due.
     Reply,
 }
@@ -121,6 +129,10 @@ struct Inner {
     /// Correlation of the call; 0 before the first.
     correlation: u64,
     waiter: Option<Waiter>,
+    /// GRANTs that have come for the ALLOC.
+    granted: usize,
+    /// What was granted, or attached to the answer.
+    leases: Leases,
     inline: [u8; INLINE_MAX as usize],
 }
 
@@ -132,6 +144,8 @@ impl Record {
             generation: 0,
             correlation: 0,
             waiter: None,
+            granted: 0,
+            leases: Leases::default(),
             inline: [0; INLINE_MAX as usize],
         };
         Self {
@@ -140,8 +154,8 @@ impl Record {
         }
     }
 
-    /// Takes the record for a call whose first message, ALLOC or CALL, is about
-    /// to be published; gives the correlation.
+    /// Takes the record: for a call whose CALL is about to be published, or that needs
+    /// buffers before. Gives the correlation.
     ///
     /// Preconditions: the caller has taken the credit of this index.
     pub(crate) fn begin(&self, index: usize, phase: Phase) -> u64 {
@@ -158,6 +172,13 @@ impl Record {
     /// Held to Sent: CALL is about to be published.
     pub(crate) fn send(&self, codec: Codec) {
         self.enter(&mut lock(&self.inner), Phase::Sent(codec));
+    }
+
+    /// Held to Asked: ALLOC is about to be published.
+    pub(crate) fn ask(&self, wanted: Wanted) {
+        let mut inner = lock(&self.inner);
+        inner.granted = 0;
+        self.enter(&mut inner, Phase::Asked(wanted));
     }
 
     /// Back to Held: what was about to be published was not.
@@ -190,41 +211,67 @@ impl Record {
         lock(&self.inner).waiter.take()
     }
 
-    /// Asked to Granted, if the buffer is large enough.
+    /// Takes a buffer, the next of those that were asked for; the last one makes Asked
+    /// Granted. If the call was abandoned the buffer is added to `back`.
     ///
     /// # Errors
-    /// Says what is wrong: nothing was asked, or less was granted than asked.
-    pub(crate) fn granted(&self, correlation: u64, lease: Lease) -> Result<Delivered, String> {
-        let mut inner = self.asked(correlation)?;
-        let (needed, len) = (inner.phase.needed(), lease.len());
+    /// Says what is wrong: nothing was asked, less was granted than asked, or the same
+    /// once more.
+    pub(crate) fn granted(
+        &self,
+        correlation: u64,
+        lease: Lease,
+        back: &mut Leases,
+    ) -> Result<Delivered, String> {
+        let (mut inner, wanted) = self.asked(correlation)?;
+        let (lens, at) = (wanted.lens(), inner.granted);
+        let (needed, len) = (lens[at], lease.len());
         if len < needed {
             return Err(format!(
                 "GRANT of {len} bytes (at least {needed} were asked for)"
             ));
         }
-        if inner.abandoned {
-            self.enter(&mut inner, Phase::Free);
-            return Ok(Delivered::Nobody(Some(lease)));
+        if inner.leases.have(lease.reference()) {
+            return Err(named_twice(lease.reference(), "an ALLOC's GRANTs"));
         }
-        self.enter(&mut inner, Phase::Granted(lease));
-        Ok(Delivered::Call(inner.waiter.take()))
+        inner.granted += 1;
+        let is_last = inner.granted == lens.len();
+        if inner.abandoned {
+            back.push(Some(lease));
+            if is_last {
+                self.enter(&mut inner, Phase::Free);
+                return Ok(Delivered::Nobody);
+            }
+            return Ok(Delivered::Part);
+        }
+        inner.leases.push(Some(lease));
+        if is_last {
+            self.enter(&mut inner, Phase::Granted);
+            return Ok(Delivered::Call(inner.waiter.take()));
+        }
+        Ok(Delivered::Part)
     }
 
     /// Asked to Refused.
     ///
     /// # Errors
-    /// Says what is wrong: nothing was asked.
+    /// Says what is wrong: nothing was asked, or a buffer was granted before.
     pub(crate) fn refused(&self, correlation: u64, error: Error) -> Result<Delivered, String> {
-        let mut inner = self.asked(correlation)?;
+        let (mut inner, _) = self.asked(correlation)?;
+        if inner.granted > 0 {
+            return Err(format!("REFUSED for {correlation:#x} behind a GRANT"));
+        }
         if inner.abandoned {
             self.enter(&mut inner, Phase::Free);
-            return Ok(Delivered::Nobody(None));
+            return Ok(Delivered::Nobody);
         }
         self.enter(&mut inner, Phase::Refused(error));
         Ok(Delivered::Call(inner.waiter.take()))
     }
 
-    /// Sent to Answered. `copy` puts what is inline into the record's bytes.
+    /// Sent to Answered. `copy` puts what is inline into the record's bytes. `leases` are
+    /// the attachments; if the call was abandoned all buffers are in them afterwards, and
+    /// else none.
     ///
     /// # Errors
     /// Says what is wrong: no such call is in flight, or the codec differs.
@@ -232,6 +279,7 @@ impl Record {
         &self,
         correlation: u64,
         answer: Answer,
+        leases: &mut Leases,
         copy: impl FnOnce(&mut [u8]),
     ) -> Result<Delivered, String> {
         let mut inner = lock(&self.inner);
@@ -245,13 +293,16 @@ impl Record {
         }
         if inner.abandoned {
             self.enter(&mut inner, Phase::Free);
-            return Ok(Delivered::Nobody(match answer.place {
-                Place::Lent(lease, _) => Some(lease),
-                Place::Nowhere | Place::Inline(_) => None,
-            }));
+            if let Place::Lent(lease) = answer.place {
+                leases.push(Some(lease));
+            }
+            return Ok(Delivered::Nobody);
         }
         if let Place::Inline(len) = answer.place {
             copy(&mut inner.inline[..len]);
+        }
+        if answer.attachments > 0 {
+            inner.leases = mem::take(leases);
         }
         self.enter(&mut inner, Phase::Answered(answer));
         Ok(Delivered::Call(inner.waiter.take()))
@@ -266,63 +317,68 @@ impl Record {
     /// Granted or Refused to Held.
     ///
     /// # Errors
-    /// Why no buffer was granted.
+    /// Why no buffers were granted.
     ///
     /// Preconditions: [`Record::poll`] returned true.
-    pub(crate) fn take_grant(&self) -> Result<Lease, Error> {
+    pub(crate) fn take_grants(&self) -> Result<Leases, Error> {
         let mut inner = lock(&self.inner);
         match self.enter(&mut inner, Phase::Held) {
-            Phase::Granted(lease) => Ok(lease),
+            Phase::Granted => Ok(mem::take(&mut inner.leases)),
             Phase::Refused(error) => Err(error),
             other => unreachable!("no grant in {other:?}"),
         }
     }
 
-    /// Answered to Free; what is inline replaces the content of `into`.
+    /// Answered to Free. `look` sees the answer, and the bytes that are inline.
     ///
     /// Preconditions: [`Record::poll`] returned true.
-    pub(crate) fn take_answer(&self, into: &mut impl Storage) -> Answer {
+    pub(crate) fn take_answer<T>(&self, look: impl FnOnce(&Answer, &[u8]) -> T) -> (Answer, T) {
         let mut inner = lock(&self.inner);
         let Phase::Answered(answer) = self.enter(&mut inner, Phase::Free) else {
             unreachable!("no answer");
         };
-        if let Place::Inline(len) = answer.place {
-            into.set_len(len).copy_from_slice(&inner.inline[..len]);
-        }
-        answer
+        let inline = match answer.place {
+            Place::Inline(len) => &inner.inline[..len],
+            Place::Nowhere | Place::Lent(_) => &[],
+        };
+        let seen = look(&answer, inline);
+        (answer, seen)
+    }
+
+    /// The attachments of the answer that was taken, in order.
+    ///
+    /// Preconditions: the credit is still the caller's.
+    pub(crate) fn take_attachments(&self) -> Leases {
+        mem::take(&mut lock(&self.inner).leases)
     }
 
     /// Gives the call up.
     pub(crate) fn abandon(&self) -> Remains {
         let mut inner = lock(&self.inner);
         inner.waiter = None;
-        let remains = match &inner.phase {
-            Phase::Asked(_) => Remains::Grant,
-            Phase::Sent(_) => Remains::Reply,
-            _ => {
-                let place = match self.enter(&mut inner, Phase::Free) {
-                    Phase::Granted(lease) => Some(lease),
-                    Phase::Answered(answer) => match answer.place {
-                        Place::Lent(lease, _) => Some(lease),
-                        Place::Nowhere | Place::Inline(_) => None,
-                    },
-                    _ => None,
-                };
-                return Remains::Record(place);
-            }
-        };
         inner.abandoned = true;
-        remains
+        match inner.phase {
+            Phase::Asked(_) => return Remains::Grant(mem::take(&mut inner.leases)),
+            Phase::Sent(_) => return Remains::Reply,
+            _ => {}
+        }
+        let mut leases = mem::take(&mut inner.leases);
+        if let Phase::Answered(answer) = self.enter(&mut inner, Phase::Free)
+            && let Place::Lent(lease) = answer.place
+        {
+            leases.push(Some(lease));
+        }
+        Remains::Record(leases)
     }
 
-    fn asked(&self, correlation: u64) -> Result<MutexGuard<'_, Inner>, String> {
+    fn asked(&self, correlation: u64) -> Result<(MutexGuard<'_, Inner>, Wanted), String> {
         let inner = lock(&self.inner);
-        if inner.correlation != correlation || !matches!(inner.phase, Phase::Asked(_)) {
-            return Err(format!(
+        match inner.phase {
+            Phase::Asked(wanted) if inner.correlation == correlation => Ok((inner, wanted)),
+            _ => Err(format!(
                 "GRANT or REFUSED for {correlation:#x} (it did not ask)"
-            ));
+            )),
         }
-        Ok(inner)
     }
 
     fn enter(&self, inner: &mut Inner, phase: Phase) -> Phase {
@@ -335,18 +391,14 @@ impl Record {
 impl Phase {
     /// True for what a caller waits for.
     fn is_event(&self) -> bool {
-        matches!(
-            self,
-            Self::Granted(_) | Self::Refused(_) | Self::Answered(_)
-        )
+        matches!(self, Self::Granted | Self::Refused(_) | Self::Answered(_))
     }
+}
 
-    fn needed(&self) -> u64 {
-        match self {
-            Self::Asked(needed) => *needed,
-            _ => 0,
-        }
-    }
+/// What is wrong with a message that names one buffer twice.
+pub(crate) fn named_twice(reference: &BufferRef, message: &str) -> String {
+    let BufferRef { extent, index, .. } = *reference;
+    format!("buffer {index} of extent {extent} twice in {message}")
 }
 
 #[cfg(test)]
@@ -359,7 +411,13 @@ mod tests {
             codec: Codec::RAW,
             place: Place::Inline(len),
             message_len: None,
+            attachments: 0,
         }
+    }
+
+    fn answered(record: &Record, correlation: u64, answer: Answer) -> Result<Delivered, String> {
+        let copy = |into: &mut [u8]| into.copy_from_slice(b"abc");
+        record.answered(correlation, answer, &mut Leases::default(), copy)
     }
 
     #[test]
@@ -371,7 +429,7 @@ mod tests {
             assert_eq!(index_of(correlation), Some(RECORDS_MAX - 1));
             seen.push(correlation);
             record.hold();
-            assert!(matches!(record.abandon(), Remains::Record(None)));
+            assert!(matches!(record.abandon(), Remains::Record(_)));
         }
         seen.dedup();
         assert_eq!(seen.len(), 3);
@@ -382,23 +440,15 @@ mod tests {
     fn an_answer_is_delivered_once_and_only_to_its_own_call() {
         let record = Record::new();
         let correlation = record.begin(0, Phase::Sent(Codec::RAW));
-        let copy = |into: &mut [u8]| into.copy_from_slice(b"abc");
-        assert!(
-            record
-                .answered(correlation + (1 << 16), value(3), copy)
-                .is_err()
-        );
+        assert!(answered(&record, correlation + (1 << 16), value(3)).is_err());
         assert!(!record.has_event());
-        record.answered(correlation, value(3), copy).unwrap();
+        answered(&record, correlation, value(3)).unwrap();
         assert!(record.poll(Wait::Thread));
-        assert!(record.answered(correlation, value(3), copy).is_err());
-        let mut bytes = b"old content".to_vec();
-        assert!(matches!(
-            record.take_answer(&mut bytes).place,
-            Place::Inline(3)
-        ));
+        assert!(answered(&record, correlation, value(3)).is_err());
+        let (answer, bytes) = record.take_answer(|_, bytes| bytes.to_vec());
+        assert!(matches!(answer.place, Place::Inline(3)));
         assert_eq!(bytes, b"abc");
-        assert!(record.answered(correlation, value(3), copy).is_err());
+        assert!(answered(&record, correlation, value(3)).is_err());
     }
 
     #[test]
@@ -407,9 +457,8 @@ mod tests {
         let correlation = record.begin(0, Phase::Sent(Codec::RAW));
         assert!(matches!(record.abandon(), Remains::Reply));
         assert!(record.is_sent(correlation));
-        let copy = |_: &mut [u8]| panic!("nobody wants it");
-        let delivered = record.answered(correlation, value(3), copy).unwrap();
-        assert!(matches!(delivered, Delivered::Nobody(None)));
+        let delivered = answered(&record, correlation, value(3)).unwrap();
+        assert!(matches!(delivered, Delivered::Nobody), "nobody wants it");
         assert!(!record.has_event());
     }
 
@@ -417,11 +466,11 @@ mod tests {
     fn a_success_of_another_codec_is_refused_and_an_error_of_one_is_not() {
         let record = Record::new();
         let correlation = record.begin(0, Phase::Sent(Codec::JSON));
-        assert!(record.answered(correlation, value(0), |_| {}).is_err());
+        assert!(answered(&record, correlation, value(3)).is_err());
         let error = Answer {
             code: Code::NOT_FOUND,
-            ..value(0)
+            ..value(3)
         };
-        assert!(record.answered(correlation, error, |_| {}).is_ok());
+        assert!(answered(&record, correlation, error).is_ok());
     }
 }

@@ -4,11 +4,10 @@ use std::sync::Mutex;
 
 use bytemuck::bytes_of;
 use outrigger_layout::Error;
-use outrigger_layout::buffer::AllocRequest;
+use outrigger_layout::buffer::{AllocRequest, BufferRef};
 use outrigger_layout::slot::{SlotHeader, kind};
 use outrigger_ringbuf::{Producer, RingView};
 
-use crate::extents::Lease;
 use crate::lane::Unpublished;
 use crate::lock::lock;
 
@@ -25,16 +24,16 @@ impl Returns {
         }
     }
 
-    /// Asks for a buffer for a value of `length` bytes. Returns true if the
-    /// server's bell must be rung.
-    pub(crate) fn ask(&self, correlation: u64, length: u64) -> Result<bool, Unpublished> {
-        let request = AllocRequest::of(&[length]);
+    /// Asks for buffers of these lengths, all or none. Returns true if the server's
+    /// bell must be rung.
+    pub(crate) fn ask(&self, correlation: u64, lens: &[u64]) -> Result<bool, Unpublished> {
+        let request = AllocRequest::of(lens);
         self.push(kind::ALLOC, correlation, bytes_of(&request))
     }
 
     /// Gives a buffer back. Returns true if the server's bell must be rung.
-    pub(crate) fn give_back(&self, lease: &Lease) -> Result<bool, Unpublished> {
-        self.push(kind::RETURN, 0, bytes_of(lease.reference()))
+    pub(crate) fn give_back(&self, reference: &BufferRef) -> Result<bool, Unpublished> {
+        self.push(kind::RETURN, 0, bytes_of(reference))
     }
 
     /// Positions published and read.

@@ -7,6 +7,7 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use bytemuck::Pod;
+use outrigger_layout::buffer::{BUFFERS, BufferRef, BufferTable};
 use outrigger_layout::frame::Welcome;
 use outrigger_layout::limits::{ABI_VERSION, LINE, PAGE, SLOTS_PER_CREDIT};
 use outrigger_layout::ring::{ConsumerControl, RingDescriptor, kind, producer_side};
@@ -18,8 +19,8 @@ use outrigger_ringbuf::{Mapping, Memory, RingView, Role, map_received};
 const SEGMENT_BYTES_MAX: u64 = 1 << 30;
 /// Most rings of a session: all kinds, on all lanes.
 const RINGS_MAX: u32 = 128;
-/// Least room behind the header in rings of calls: a buffer's prefixes.
-const CALL_INLINE_MIN: usize = 48;
+/// Least room behind the header in rings of calls: the names of a message's buffers.
+const CALL_INLINE_MIN: usize = size_of::<BufferTable>() + BUFFERS * size_of::<BufferRef>();
 /// Least room behind the header in rings of ownership: a buffer's reference.
 const OWNERSHIP_INLINE_MIN: usize = 32;
 

@@ -19,18 +19,22 @@ use crate::agreement::Agreements;
 use crate::binding::Bindings;
 use crate::control::{Control, Posted};
 use crate::credits::CreditQueue;
-use crate::extents::{Extents, Lease};
+use crate::extents::Extents;
 use crate::inbox::Inbox;
 use crate::lane::{Lane, Unpublished};
+use crate::lease::Lease;
+use crate::leases::Leases;
 use crate::lock::lock;
 use crate::parking::Waiting;
 use crate::record::{Record, Remains};
 use crate::returns::Returns;
 use crate::segments::Rings;
+use crate::spares::Spares;
 use crate::stats::{Counters, Stats};
 use crate::stock::Stock;
 use crate::timers::Timers;
 use crate::waiter::{Waiter, Wakes};
+use crate::wanted::Wanted;
 use crate::welcome::Terms;
 
 /// The place of one call: the record it holds, and its name for the server.
@@ -54,6 +58,10 @@ pub(crate) struct Session {
     pub(crate) extents: Extents,
     /// Granted ahead of need.
     pub(crate) stock: Stock,
+    /// For values that fit in a slot.
+    pub(crate) spares: Spares,
+    /// The program has promised that the server leaves its replies alone.
+    pub(crate) in_place: bool,
     pub(crate) bindings: Bindings,
     pub(crate) agreements: Agreements,
     pub(crate) credits: CreditQueue,
@@ -88,6 +96,8 @@ impl Session {
             returns: Returns::new(rings.returns),
             extents: Extents::default(),
             stock: Stock::default(),
+            spares: Spares::new(),
+            in_place: false,
             bindings: Bindings::default(),
             agreements: Agreements::default(),
             credits: CreditQueue::default(),
@@ -163,33 +173,58 @@ impl Session {
         self.published(self.lane_of(record).publish(header, parts))
     }
 
-    /// Asks for a buffer, and rings.
+    /// Asks for buffers, and rings.
+    ///
+    /// Preconditions: the record is Held. On an error it is so still.
     ///
     /// # Errors
-    /// As `publish`.
-    pub(crate) fn ask(&self, correlation: u64, length: u64) -> Result<(), Error> {
-        self.counters.grants.add(1);
-        self.published(self.returns.ask(correlation, length))
+    /// INVALID_ARGUMENT for more than this side may ever have; else as `publish`.
+    pub(crate) fn ask(&self, seat: Seat, wanted: Wanted) -> Result<(), Error> {
+        let (count, max) = (wanted.lens().len(), self.terms.buffers_max);
+        if count > max {
+            let text = format!("{count} buffers together (maximum {max})");
+            return Err(Error::invalid_argument(text));
+        }
+        let record = self.record(seat.record);
+        record.ask(wanted);
+        let asked = self.published(self.returns.ask(seat.correlation, wanted.lens()));
+        match asked {
+            Ok(()) => self.counters.grants.add(count as u64),
+            Err(_) => record.hold(),
+        }
+        asked
     }
 
     /// Gives a buffer back, and rings; ends the session if that is not possible.
     ///
     /// Preconditions: no lock is held, as whoever waits may be woken.
-    pub(crate) fn give_back(&self, lease: &Lease) {
+    pub(crate) fn give_back(&self, lease: Lease) {
         if let Err(error) = self.try_give_back(lease) {
             self.violated(error);
         }
     }
 
-    /// Gives a buffer back, and rings.
+    /// Gives several buffers back, as `give_back` does.
+    pub(crate) fn give_all_back(&self, leases: Leases) {
+        for lease in leases.into_iter().flatten() {
+            self.give_back(lease);
+        }
+    }
+
+    /// Gives a buffer back, and rings. Does nothing once the session has ended: the
+    /// server has freed the buffer then, and may use the ring's memory for another
+    /// session some seconds later.
     ///
     /// # Errors
     /// PROTOCOL: the return ring is full. By the ABI it is large enough for all
     /// returns there can be, so the server does not read it; and a buffer that is
     /// not returned would be lost for the session's life.
-    pub(crate) fn try_give_back(&self, lease: &Lease) -> Result<(), Error> {
+    pub(crate) fn try_give_back(&self, lease: Lease) -> Result<(), Error> {
+        if self.end_reason().is_some() {
+            return Ok(());
+        }
         self.counters.returns.add(1);
-        match self.returns.give_back(lease) {
+        match self.returns.give_back(lease.reference()) {
             Ok(true) => self.ring_server(),
             Ok(false) | Err(Unpublished::Sealed) => {}
             Err(Unpublished::Violation(error)) => return Err(error),
@@ -201,19 +236,20 @@ impl Session {
         Ok(())
     }
 
-    /// A buffer of the stock for a value of `len` bytes. Looks at the grant ring before
+    /// Buffers of the stock, all that are wanted or none. Looks at the grant ring before
     /// it gives up: what a call used is often granted again before its reply.
-    pub(crate) fn take_stock(&self, len: u64) -> Option<Lease> {
-        let found = self.stock.take(len).or_else(|| {
+    pub(crate) fn take_stock(&self, wanted: &Wanted) -> Option<Leases> {
+        let lens = wanted.lens();
+        let found = self.stock.take(lens).or_else(|| {
             let grants = self.watches.last()?;
             if !grants.is_ready() {
                 return None;
             }
             self.serve_wake();
-            self.stock.take(len)
-        });
-        self.counters.stock_used.add(u64::from(found.is_some()));
-        found
+            self.stock.take(lens)
+        })?;
+        self.counters.stock_used.add(lens.len() as u64);
+        Some(found)
     }
 
     /// Gives the stock back.
@@ -221,10 +257,8 @@ impl Session {
     /// # Errors
     /// As `try_give_back`.
     pub(crate) fn return_stock(&self) -> Result<(), Error> {
-        let leases = self.stock.take_all();
-        leases
-            .iter()
-            .try_for_each(|lease| self.try_give_back(lease))
+        let mut leases = self.stock.take_all().into_iter();
+        leases.try_for_each(|lease| self.try_give_back(lease))
     }
 
     fn published(&self, outcome: Result<bool, Unpublished>) -> Result<(), Error> {
@@ -264,16 +298,14 @@ impl Session {
         self.waiting.enter(self);
         let record = self.record(seat.record);
         match record.abandon() {
-            Remains::Record(lease) => {
+            Remains::Record(leases) => {
                 self.waiting.leave();
-                if let Some(lease) = lease {
-                    self.give_back(&lease);
-                }
+                self.give_all_back(leases);
                 let mut wakes = Wakes::default();
                 wakes.push(self.release(seat.record));
                 return;
             }
-            Remains::Grant => {}
+            Remains::Grant(leases) => self.give_all_back(leases),
             Remains::Reply => self.cancel(seat),
         }
         self.settle();
@@ -365,6 +397,8 @@ impl Session {
             grants: counters.grants.get(),
             returns: counters.returns.get(),
             stock_used: counters.stock_used.get(),
+            copied_in: counters.copied_in.get(),
+            copied_out: counters.copied_out.get(),
             recalls: inbox.recall_count,
             extents: self.extents.count() as u64,
             belt_defects: counters.belt_defects.get(),

@@ -28,12 +28,20 @@ pub struct Stats {
     pub wakes: u64,
     /// Times that this side rang the server's doorbell.
     pub rings: u64,
-    /// Buffers asked for: large requests.
+    /// Buffers asked for: for large requests, attachments, and by [`Client::alloc`].
+    ///
+    /// [`Client::alloc`]: crate::Client::alloc
     pub grants: u64,
     /// Buffers given back: large replies, and grants that were not used or recalled.
     pub returns: u64,
-    /// Large requests for which a buffer was in stock, so that none was asked for.
+    /// Buffers that were in stock when they were needed, so that none was asked for.
     pub stock_used: u64,
+    /// Bytes of values that were copied into buffers. What a user writes to a
+    /// [`Buffer`](crate::Buffer) is not among them.
+    pub copied_in: u64,
+    /// Bytes of values that were copied out of buffers. What a user reads of a
+    /// [`Buffer`](crate::Buffer) is not among them.
+    pub copied_out: u64,
     /// Times that the server recalled what is in stock.
     pub recalls: u64,
     /// Extents mapped at the moment.
@@ -60,6 +68,8 @@ pub(crate) struct Counters {
     pub(crate) grants: Counter,
     pub(crate) returns: Counter,
     pub(crate) stock_used: Counter,
+    pub(crate) copied_in: Counter,
+    pub(crate) copied_out: Counter,
     pub(crate) belt_defects: Counter,
     pub(crate) belt_rings: Counter,
 }

@@ -11,73 +11,24 @@ use std::fmt;
 use std::future::{Future, IntoFuture};
 use std::marker::PhantomData;
 use std::pin::Pin;
-use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use outrigger_layout::limits::PAYLOAD_MAX;
 use outrigger_layout::message::Archived;
 use outrigger_layout::message::{Archive, ArchiveMemory, Failure, Message, Writer};
 use outrigger_layout::schema::mismatch::WORDS_MAX;
-use outrigger_layout::schema::{Fingerprints, MethodNode};
-use outrigger_layout::{Code, Codec, Error};
+use outrigger_layout::{Code, Error};
 
 use crate::agreement::is_mismatch;
+use crate::buffer::Buffer;
 use crate::call::Call;
 use crate::client::Client;
+use crate::flight::Flight;
+use crate::landing::ArchiveBytes;
+use crate::method::TypedMethod;
+use crate::parcel::Parcel;
 use crate::reply::Reply;
-
-/// A method as generated code knows it: its schema, and its fingerprint, which is
-/// computed once.
-///
-/// ```
-/// use outrigger_client::TypedMethod;
-/// # #[outrigger::message] pub struct Person { pub name: String }
-/// # #[outrigger::message] pub struct Greeting { pub text: String }
-/// # #[outrigger::service]
-/// # pub trait Greeter {
-/// #     fn greet(&self, person: &outrigger::Archived<Person>)
-/// #         -> Result<Greeting, outrigger_client::Error>;
-/// # }
-/// static GREET: TypedMethod = TypedMethod::new(|| &GreeterClient::SCHEMA.methods[0]);
-/// assert_eq!(GREET.name(), "greeter.greet");
-/// assert_eq!(GREET.fingerprint(), GreeterClient::SCHEMA.methods[0].fingerprint());
-/// ```
-pub struct TypedMethod {
-    node: fn() -> &'static MethodNode,
-    fingerprints: OnceLock<Fingerprints>,
-}
-
-impl TypedMethod {
-    /// The method of this node.
-    pub const fn new(node: fn() -> &'static MethodNode) -> Self {
-        Self {
-            node,
-            fingerprints: OnceLock::new(),
-        }
-    }
-
-    /// Its name, such as `sigverify.verify`.
-    pub fn name(&self) -> &'static str {
-        (self.node)().name
-    }
-
-    /// The fingerprint of its messages.
-    pub fn fingerprint(&self) -> [u8; 16] {
-        self.fingerprints().newest
-    }
-
-    /// The fingerprints of all versions of its messages.
-    pub fn fingerprints(&self) -> &Fingerprints {
-        self.fingerprints
-            .get_or_init(|| (self.node)().fingerprints())
-    }
-}
-
-impl fmt::Debug for TypedMethod {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("TypedMethod").field(&self.name()).finish()
-    }
-}
+use crate::trust;
 
 /// A typed call that has not begun: it begins with [`wait`](Self::wait),
 /// [`wait_into`](Self::wait_into) or the first poll of its future.
@@ -115,6 +66,7 @@ pub struct TypedCall<'a, Q, R, E> {
     client: &'a Client,
     method: &'static TypedMethod,
     request: &'a Q,
+    parcel: Parcel,
     deadline: Option<Instant>,
     _outcome: PhantomData<fn() -> (R, E)>,
 }
@@ -125,6 +77,7 @@ impl<'a, Q: Message, R: Message, E: Failure> TypedCall<'a, Q, R, E> {
             client,
             method,
             request,
+            parcel: Parcel::default(),
             deadline: None,
             _outcome: PhantomData,
         }
@@ -145,28 +98,51 @@ impl<'a, Q: Message, R: Message, E: Failure> TypedCall<'a, Q, R, E> {
         }
     }
 
-    /// Calls, and blocks until the reply is there.
+    /// Sends these bytes beside the message, where they are, as [`Call::attach`] does.
+    ///
+    /// A call with attachments is not tried in the words of an older version once it was
+    /// sent: it has none any more.
+    pub fn attach(mut self, buffer: Buffer) -> Self {
+        self.parcel.attach(buffer);
+        self
+    }
+
+    /// Calls, and blocks until the reply is there. What is attached to it goes back
+    /// unread.
     ///
     /// # Errors
     /// As [`Call::wait`](crate::Call::wait); the method's own error; and
     /// VERSION_MISMATCH, with what differs in words, if the server's method has other
     /// messages.
-    pub fn wait(self) -> Result<Archive<R>, E::Caught> {
-        let mut archive = ArchiveMemory::new();
-        let outcome = self.run(&mut archive);
-        outcome
-            .and_then(|()| Archive::new(archive))
+    pub fn wait(mut self) -> Result<Archive<R>, E::Caught> {
+        let landed = self.run(|flight| flight.finish_archive(false));
+        landed
+            .and_then(|(bytes, _)| trust::archive(bytes))
             .map_err(E::receive)
     }
 
-    /// Calls, blocks, and views the reply in `memory`, in place of its content.
+    /// Calls, and blocks until the reply is there, and what is attached to it: at most 4
+    /// buffers, which are the caller's, each for itself, until they are dropped.
+    ///
+    /// # Errors
+    /// As [`Self::wait`].
+    pub fn wait_attached(mut self) -> Result<(Archive<R>, Vec<Buffer>), E::Caught> {
+        let landed = self.run(|flight| flight.finish_archive(true));
+        landed
+            .and_then(|(bytes, attached)| Ok((trust::archive(bytes)?, attached)))
+            .map_err(E::receive)
+    }
+
+    /// Calls, blocks, and views the reply in `memory`, in place of its content. What is
+    /// attached to it goes back unread.
     ///
     /// Allocates nothing if `memory` has room and the method was called before.
     ///
     /// # Errors
     /// As [`Self::wait`].
-    pub fn wait_into(self, memory: &mut ArchiveMemory) -> Result<&Archived<R>, E::Caught> {
-        let outcome = self.run(memory);
+    pub fn wait_into(mut self, memory: &mut ArchiveMemory) -> Result<&Archived<R>, E::Caught> {
+        // No value is an archive of no bytes: `finish` has cleared the memory.
+        let outcome = self.run(|flight| flight.finish(memory));
         if let Err(error) = outcome {
             return Err(E::receive(error));
         }
@@ -176,17 +152,55 @@ impl<'a, Q: Message, R: Message, E: Failure> TypedCall<'a, Q, R, E> {
         R::access(memory).map_err(E::receive)
     }
 
-    fn run(&self, into: &mut ArchiveMemory) -> Result<(), Error> {
+    /// Awaits the reply, and what is attached to it, as [`Self::wait_attached`] gives them.
+    ///
+    /// ```no_run
+    /// # use outrigger_client::{Buffer, Client, Error};
+    /// # #[outrigger::message] pub struct Size { pub width: u32 }
+    /// # #[outrigger::message] pub struct Report { pub text: String }
+    /// # #[outrigger::service]
+    /// # pub trait Images {
+    /// #     fn shrink(&self, size: &outrigger::Archived<Size>) -> Result<Report, Error>;
+    /// # }
+    /// # async fn shrink(client: Client, image: Buffer) -> Result<(), Error> {
+    /// let images = ImagesClient::new(client);
+    /// let call = images.shrink(&Size { width: 64 }).attach(image);
+    /// let (report, attached) = call.attached().await?;
+    /// println!("{}: {} images", report.text, attached.len());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn attached(self) -> AttachedFuture<'a, R, E> {
+        Box::pin(async move {
+            let landed = self.run_async(true).await;
+            landed
+                .and_then(|(bytes, attached)| Ok((trust::archive(bytes)?, attached)))
+                .map_err(E::receive)
+        })
+    }
+
+    /// Calls, and blocks until the answer is there; `land` takes it.
+    fn run<T>(&mut self, mut land: impl FnMut(Flight<'_>) -> Result<T, Error>) -> Result<T, Error> {
         let outcome = with_scratch(|scratch| {
             encode(self.request, scratch)?;
             let known = self.method.fingerprints();
             let begin = self.client.agreements().begin(self.method.name(), known);
-            let outcome = self.attempt(begin, scratch, into);
+            let has_parcel = !self.parcel.is_empty();
+            let mut attempt = |this: &mut Self, asked| {
+                let mut parcel = std::mem::take(&mut this.parcel);
+                let flight = this.call(scratch).typed(asked).fly(&mut parcel);
+                this.parcel = parcel;
+                land(flight?)
+            };
+            let outcome = attempt(self, begin);
             if !is_mismatch(&outcome) || known.older.is_empty() {
                 return outcome;
             }
             for asked in known.asked().filter(|asked| *asked != begin) {
-                let other = self.attempt(asked, scratch, into);
+                if has_parcel && self.parcel.is_empty() {
+                    break;
+                }
+                let other = attempt(self, asked);
                 if !is_mismatch(&other) {
                     self.agree(asked);
                     return other;
@@ -195,28 +209,12 @@ impl<'a, Q: Message, R: Message, E: Failure> TypedCall<'a, Q, R, E> {
             outcome
         });
         match outcome {
-            Ok((value, _)) => {
-                if value.is_none() {
-                    into.clear();
-                }
-                Ok(())
-            }
             Err(error) if is_other(&error) => {
                 let told = self.ask(&self.own_schema()).wait().ok();
                 Err(explained(error, told))
             }
-            Err(error) => Err(error),
+            outcome => outcome,
         }
-    }
-
-    /// Calls the version that this fingerprint asks for.
-    fn attempt(
-        &self,
-        asked: [u8; 16],
-        request: &[u8],
-        into: &mut ArchiveMemory,
-    ) -> Result<(Option<usize>, Codec), Error> {
-        self.call(request).typed(asked).run(into)
     }
 
     fn call<'c>(&self, request: &'c [u8]) -> Call<'c>
@@ -235,27 +233,50 @@ impl<'a, Q: Message, R: Message, E: Failure> TypedCall<'a, Q, R, E> {
         self.client.agreements().remember(name, known, asked);
     }
 
-    /// As `run`, awaited; gives the archive.
-    async fn run_async(&self, request: &[u8]) -> Result<Reply, Error> {
+    /// As `run`, awaited; gives the archive and, if they are to be kept, the attachments.
+    async fn run_async(mut self, keep: bool) -> Result<(ArchiveBytes, Vec<Buffer>), Error> {
+        let mut request = Vec::new();
+        encode(self.request, &mut request)?;
         let known = self.method.fingerprints();
         let begin = self.client.agreements().begin(self.method.name(), known);
-        let outcome = self.call(request).typed(begin).await;
-        if !is_mismatch(&outcome) || known.older.is_empty() {
-            return outcome;
-        }
-        for asked in known.asked().filter(|asked| *asked != begin) {
-            let other = self.call(request).typed(asked).await;
-            if !is_mismatch(&other) {
-                self.agree(asked);
-                return other;
+        let has_parcel = !self.parcel.is_empty();
+        let mut outcome = self.attempt(&request, begin, keep).await;
+        if is_mismatch(&outcome) && !known.older.is_empty() {
+            for asked in known.asked().filter(|asked| *asked != begin) {
+                if has_parcel && self.parcel.is_empty() {
+                    break;
+                }
+                let other = self.attempt(&request, asked, keep).await;
+                if !is_mismatch(&other) {
+                    self.agree(asked);
+                    outcome = other;
+                    break;
+                }
             }
         }
-        outcome
+        match outcome {
+            Err(error) if is_other(&error) => {
+                let told = self.ask(&self.own_schema()).await.ok();
+                Err(explained(error, told))
+            }
+            outcome => outcome,
+        }
+    }
+
+    /// Calls the version that this fingerprint asks for.
+    async fn attempt(
+        &mut self,
+        request: &[u8],
+        asked: [u8; 16],
+        keep: bool,
+    ) -> Result<(ArchiveBytes, Vec<Buffer>), Error> {
+        let call = self.call(request).typed(asked);
+        call.fly_async(&mut self.parcel).await?.finish_archive(keep)
     }
 
     /// What the server's `outrigger.schema` is asked: the name, and our canonical text.
     fn own_schema(&self) -> String {
-        let canonical = (self.method.node)().canonical();
+        let canonical = self.method.canonical();
         format!("{}\n{canonical}", self.method.name())
     }
 
@@ -286,6 +307,11 @@ fn explained(refusal: Error, told: Option<Reply>) -> Error {
     }
 }
 
+/// A typed call being awaited, with what is attached to its reply.
+type AttachedFuture<'a, R, E> = Pin<
+    Box<dyn Future<Output = Result<(Archive<R>, Vec<Buffer>), <E as Failure>::Caught>> + Send + 'a>,
+>;
+
 /// The server's method that compares another method's messages with a client's.
 const SCHEMA: &str = "outrigger.schema";
 
@@ -314,30 +340,11 @@ impl<'a, Q: Message, R: Message, E: Failure> IntoFuture for TypedCall<'a, Q, R, 
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send + 'a>>;
 
     fn into_future(self) -> Self::IntoFuture {
-        let Self {
-            client,
-            method,
-            request,
-            deadline,
-            ..
-        } = self;
         Box::pin(async move {
-            let mut this = TypedCall::<Q, R, E>::new(client, method, request);
-            this.deadline = deadline;
-            let mut scratch = Vec::new();
-            encode(request, &mut scratch).map_err(E::receive)?;
-            match this.run_async(&scratch).await {
-                Ok(reply) => {
-                    let mut archive = ArchiveMemory::new();
-                    archive.extend_from_slice(reply.bytes());
-                    Archive::new(archive).map_err(E::receive)
-                }
-                Err(error) if is_other(&error) => {
-                    let told = this.ask(&this.own_schema()).await.ok();
-                    Err(E::receive(explained(error, told)))
-                }
-                Err(error) => Err(E::receive(error)),
-            }
+            let landed = self.run_async(false).await;
+            landed
+                .and_then(|(bytes, _)| trust::archive(bytes))
+                .map_err(E::receive)
         })
     }
 }

@@ -1,4 +1,4 @@
-//! Waiting for one call, by a caller that blocks: spin, then sleep.
+//! Waiting, by a caller that blocks: spin, then sleep.
 
 use std::hint;
 use std::thread;
@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use outrigger_layout::Error;
 
-use crate::flight::Flight;
+use crate::journey::Journey;
 use crate::parking::{Parked, Spinner};
 use crate::record::Record;
 use crate::session::Session;
@@ -27,20 +27,20 @@ enum Spin {
 }
 
 impl Session {
-    /// Blocks until the answer of a call has arrived.
+    /// Blocks until what was waited for is there.
     ///
     /// # Errors
-    /// What ended the call; TIMEOUT at its deadline.
-    pub(crate) fn wait(&self, flight: &mut Flight<'_>) -> Result<(), Error> {
+    /// What ended the journey; TIMEOUT at its deadline.
+    pub(crate) fn wait(&self, journey: &mut impl Journey) -> Result<(), Error> {
         let mut began = None;
         loop {
-            if let Some(outcome) = flight.poll(Wait::Look) {
+            if let Some(outcome) = journey.poll(Wait::Look) {
                 return outcome;
             }
-            let Some(record) = flight.record().filter(|_| self.may_spin(flight)) else {
+            let Some(record) = journey.record().filter(|_| self.may_spin(journey)) else {
                 break;
             };
-            match self.spin(record, flight.deadline()) {
+            match self.spin(record, journey.deadline()) {
                 Spin::Won => self.waiting.won(),
                 Spin::Lost(at) => {
                     began = Some(at);
@@ -49,12 +49,12 @@ impl Session {
                 Spin::Taken => break,
             }
         }
-        if let Some(outcome) = flight.poll(Wait::Thread) {
+        if let Some(outcome) = journey.poll(Wait::Thread) {
             return outcome;
         }
         self.counters.sleeps.add(1);
         let parked = Parked::new(self);
-        let outcome = self.sleep(flight);
+        let outcome = self.sleep(journey);
         drop(parked);
         if let (Some(began), Ok(())) = (began, &outcome) {
             self.waiting.slept(began.elapsed());
@@ -63,18 +63,18 @@ impl Session {
     }
 
     /// Sleeps, as often as it takes. Preconditions: the caller is parked.
-    fn sleep(&self, flight: &mut Flight<'_>) -> Result<(), Error> {
+    fn sleep(&self, journey: &mut impl Journey) -> Result<(), Error> {
         loop {
-            if let Some(outcome) = flight.poll(Wait::Thread) {
+            if let Some(outcome) = journey.poll(Wait::Thread) {
                 return outcome;
             }
-            let Some(deadline) = flight.deadline() else {
+            let Some(deadline) = journey.deadline() else {
                 thread::park();
                 continue;
             };
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                return Err(flight.time_out());
+                return Err(journey.time_out());
             }
             thread::park_timeout(left);
         }
@@ -84,8 +84,8 @@ impl Session {
     /// caller and the poller that makes three threads, and spinning would keep the
     /// worker from its CPU where there are but two. (Measured on two CPUs, 1000
     /// bytes: 124 microseconds with spinning, 15 without.)
-    fn may_spin(&self, flight: &Flight<'_>) -> bool {
-        self.waiting.cpus >= 3 || !flight.awaits_worker()
+    fn may_spin(&self, journey: &impl Journey) -> bool {
+        self.waiting.cpus >= 3 || !journey.awaits_worker()
     }
 
     /// Looks for the next event of a record for as long as the budget allows,

@@ -1,5 +1,6 @@
 //! `call_into` allocates nothing once a method is bound, whatever the size of
-//! the payload and however its caller waits.
+//! the payload and however its caller waits; nor does a call with buffers, but a list
+//! for the attachments of a reply.
 
 #![allow(unsafe_code, reason = "a global allocator that counts")]
 
@@ -7,10 +8,11 @@ mod fake;
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
+use std::sync::Mutex;
 use std::time::Duration;
 
 use fake::{Knobs, Task, pair_with};
-use outrigger_client::{Client, Payload, Policy};
+use outrigger_client::{Buffer, Client, Payload, Policy};
 use outrigger_ringbuf::sync::{AtomicU64, Ordering};
 
 /// Counts allocations of all threads but those that stand for the server.
@@ -48,12 +50,18 @@ unsafe impl GlobalAlloc for Counting {
     }
 }
 
+/// Calls that are counted.
+const CALLS: u64 = 500;
+
+/// The tests take turns, as they count for the whole process.
+static TURN: Mutex<()> = Mutex::new(());
+
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
 #[test]
 fn call_into_allocates_nothing_after_the_first_calls() {
-    const CALLS: u64 = 500;
+    let _turn = TURN.lock();
     for policy in [Policy::Spin, Policy::Hybrid, Policy::Block] {
         let (client, fake) = pair_with(Client::builder().wait(policy), Knobs::default());
         let serving = Task::run(move || {
@@ -91,6 +99,50 @@ fn call_into_allocates_nothing_after_the_first_calls() {
         let stats = client.stats();
         println!("{policy:?}: {stats:?}");
         assert_eq!(stats.belt_defects, 0);
+        client.close();
+        assert_eq!(serving.get().buffers_out, 0);
+    }
+}
+
+/// Calls of the echo, 20 and then `CALLS` of them; allocations of the latter.
+fn allocations(mut call: impl FnMut()) -> u64 {
+    (0..20).for_each(|_| call());
+    let before = ALLOCATIONS.load(Ordering::SeqCst);
+    (0..CALLS).for_each(|_| call());
+    ALLOCATIONS.load(Ordering::SeqCst) - before
+}
+
+#[test]
+fn calls_with_buffers_allocate_nothing_but_a_list_for_the_attachments_of_a_reply() {
+    let _turn = TURN.lock();
+    for policy in [Policy::Spin, Policy::Hybrid, Policy::Block] {
+        let (client, fake) = pair_with(Client::builder().wait(policy), Knobs::default());
+        let serving = Task::run(move || {
+            IS_SERVER.set(true);
+            fake.serve_here()
+        });
+        let mut into = Vec::with_capacity(1 << 16);
+        for len in [100, 9000] {
+            let bytes = vec![7; len];
+            let buffer = || Buffer::from_bytes(&client, &bytes).unwrap();
+            let call = || client.call_buffer("outrigger.echo", buffer());
+            let made = allocations(|| {
+                let value = call().wait_message().unwrap().value.unwrap();
+                assert_eq!(value.len(), len);
+                assert_eq!(value.chunks().next_chunk().unwrap().len(), len);
+            });
+            assert_eq!(made, 0, "{policy:?}, {len} bytes in a buffer");
+            let attached = || call().attach(buffer()).attach(buffer());
+            let made = allocations(|| {
+                assert_eq!(attached().wait_into(&mut into).unwrap(), Some(len));
+            });
+            assert_eq!(made, 0, "{policy:?}, {len} bytes attached");
+            let made = allocations(|| {
+                assert_eq!(attached().wait_message().unwrap().attachments.len(), 2);
+            });
+            assert!(made <= CALLS, "{policy:?}, {len} bytes attached: {made}");
+        }
+        assert_eq!(client.stats().belt_defects, 0);
         client.close();
         assert_eq!(serving.get().buffers_out, 0);
     }

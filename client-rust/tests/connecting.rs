@@ -330,7 +330,7 @@ fn every_ring_is_checked() {
         ),
         (
             rings(|it| it[0].capacity = 8),
-            "ring 1 of lane 0: 8 slots of 224 bytes (at least 12 of 48)",
+            "ring 1 of lane 0: 8 slots of 224 bytes (at least 12 of 176)",
         ),
         (rings(|it| it.truncate(3)), "no ring 7 of lane 0"),
         (rings(|it| it[3].capacity = 0), "ring of kind 7 is absent"),

@@ -4,9 +4,9 @@
 mod fake;
 
 use bytemuck::{Zeroable, bytes_of};
-use fake::{Fake, Knobs, Message, Task, pair, pair_with, table};
+use fake::{Fake, Knobs, Message, Task, names, pair, pair_with};
 use outrigger_client::{Client, Code, Error, Policy, Reply};
-use outrigger_layout::buffer::BufferRef;
+use outrigger_layout::buffer::{BufferRef, BufferTable, Refusal};
 use outrigger_layout::frame::{BoundBody, ControlHeader, ExtentBody, control};
 use outrigger_layout::ring::kind as ring;
 use outrigger_layout::segment::side;
@@ -136,45 +136,29 @@ fn fb_09_a_success_with_a_message_is_a_protocol_error() {
     expect(&lie, "5 bytes behind the prefixes of flags 0x04");
 }
 
+/// A reply with these flags; a success.
+fn flags(flags: u8) -> impl Fn(&mut SlotHeader) + 'static {
+    move |it| it.flags = flags
+}
+
+/// An error with these flags.
+fn error(flags: u8) -> impl Fn(&mut SlotHeader) + 'static {
+    move |it| {
+        it.flags = flags;
+        it.code = Code::HANDLER_ERROR.0;
+    }
+}
+
 #[test]
 fn every_prefix_of_a_reply_is_checked() {
-    let flags = |flags: u8| move |it: &mut SlotHeader| it.flags = flags;
-    let error = |flags: u8| {
-        move |it: &mut SlotHeader| {
-            it.flags = flags;
-            it.code = Code::HANDLER_ERROR.0;
-        }
-    };
     let detail = |message_len| DetailPrefix {
         message_len,
         reserved: [0; 3],
     };
-    let buffers = |count: u32| [bytes_of(&table(count)), &[0; 64]].concat();
-    let cases: [(Lie, &str); 9] = [
+    let cases: [(Lie, &str); 4] = [
         (
             header(flags(flag::TRACE)),
             "payload length 5 (its prefixes need 32)",
-        ),
-        (
-            header(flags(flag::BUFFERS)),
-            "payload length 5 (its prefixes need 16)",
-        ),
-        (raw(&[1; 32], flags(flag::BUFFERS)), "buffers in a REPLY"),
-        (
-            raw(&buffers(0), flags(flag::BUFFERS)),
-            "0 buffers in a REPLY (allowed: 1 to 1)",
-        ),
-        (
-            raw(&buffers(2), flags(flag::BUFFERS)),
-            "2 buffers in a REPLY (allowed: 1 to 1)",
-        ),
-        (
-            raw(&buffers(1)[..40], flags(flag::BUFFERS)),
-            "payload length 40 (its prefixes need 48)",
-        ),
-        (
-            raw(&buffers(1), flags(flag::BUFFERS)),
-            "32 bytes behind the prefixes",
         ),
         (
             header(error(flag::DETAIL)),
@@ -184,12 +168,58 @@ fn every_prefix_of_a_reply_is_checked() {
             raw(bytes_of(&detail(1)), error(flag::DETAIL)),
             "message length 1 (maximum 0)",
         ),
+        (
+            header(flags(flag::NO_VALUE | flag::BUFFERS)),
+            "NO_VALUE excludes BUFFERS and DETAIL",
+        ),
     ];
     for (lie, text) in &cases {
         expect(lie, text);
     }
-    let both = header(flags(flag::NO_VALUE | flag::BUFFERS));
-    expect(&both, "NO_VALUE excludes BUFFERS and DETAIL");
+}
+
+#[test]
+fn every_table_of_buffers_of_a_reply_is_checked() {
+    // A table with these numbers, and so many bytes behind it.
+    let table = |count, attachments, behind: usize| {
+        let table = BufferTable {
+            count,
+            attachments,
+            reserved: [0; 2],
+        };
+        let payload = [bytes_of(&table), &[0; 192][..behind]].concat();
+        raw(&payload, flags(flag::BUFFERS))
+    };
+    let cases: [(Lie, &str); 10] = [
+        (
+            header(flags(flag::BUFFERS)),
+            "payload length 5 (its prefixes need 16)",
+        ),
+        (
+            raw(&[1; 32], flags(flag::BUFFERS)),
+            "16843009 buffers in a table (allowed: 1 to 5)",
+        ),
+        (table(0, 0, 64), "0 buffers in a table (allowed: 1 to 5)"),
+        (table(6, 5, 192), "6 buffers in a table (allowed: 1 to 5)"),
+        (table(5, 5, 160), "5 attachments (maximum 4)"),
+        (table(1, u32::MAX, 32), "4294967295 attachments (maximum 4)"),
+        (
+            table(2, 0, 64),
+            "0 attachments of 2 buffers (allowed: all, or all but the value's)",
+        ),
+        (
+            table(1, 2, 64),
+            "2 attachments of 1 buffers (allowed: all, or all but the value's)",
+        ),
+        (table(1, 0, 24), "payload length 40 (its prefixes need 48)"),
+        (
+            table(4, 4, 124),
+            "payload length 140 (its prefixes need 144)",
+        ),
+    ];
+    for (lie, text) in &cases {
+        expect(lie, text);
+    }
 }
 
 #[test]
@@ -230,6 +260,84 @@ fn a_reply_in_a_buffer_must_lie_in_a_mapped_one_of_the_servers() {
     for (lie, text) in &cases {
         expect(lie, text);
     }
+}
+
+#[test]
+fn each_attachment_of_a_reply_must_lie_in_a_mapped_buffer_of_the_servers_own_to_it() {
+    // The value and two attachments, each in a buffer of its own, but for one change.
+    let attach = |change: fn(&mut [BufferRef; 3])| -> Lie {
+        Box::new(move |fake, request| {
+            let server = fake.extent(side::SERVER, 4096, 3);
+            let _client = fake.extent(side::CLIENT, 4096, 2);
+            let mut references = [0, 1, 2].map(|index| fake.buffer(server, index));
+            change(&mut references);
+            fake.push_names(request, &names(&references, 2));
+        })
+    };
+    let cases: [(Lie, &str); 9] = [
+        (
+            attach(|it| it[1].extent = 9),
+            "buffer of extent 9 (it is not mapped)",
+        ),
+        (
+            attach(|it| it[1].extent = 0),
+            "buffer of extent 0 (it is not mapped)",
+        ),
+        (
+            attach(|it| it[2].extent = 2),
+            "buffer of extent 2 of side 2 (allowed: 1)",
+        ),
+        (
+            attach(|it| it[2].index = 3),
+            "buffer 3 of extent 1 (it has 3)",
+        ),
+        (
+            attach(|it| it[1].length = 4097),
+            "4097 bytes at 4096 of extent 1 (buffer 1: 4096 to 8192)",
+        ),
+        (
+            attach(|it| it[2].offset = u64::MAX - 5),
+            "4096 bytes at 18446744073709551610 of extent 1",
+        ),
+        (
+            attach(|it| it[2] = it[1]),
+            "buffer 1 of extent 1 twice in a REPLY",
+        ),
+        (
+            attach(|it| it[1] = it[0]),
+            "buffer 0 of extent 1 twice in a REPLY",
+        ),
+        (
+            attach(|it| {
+                it[1] = it[0];
+                it[1].generation += 1;
+                it[1].length = 0;
+            }),
+            "buffer 0 of extent 1 twice in a REPLY",
+        ),
+    ];
+    for (lie, text) in &cases {
+        expect(lie, text);
+    }
+}
+
+#[test]
+fn nothing_stands_behind_the_names_of_buffers_and_an_error_names_no_attachments() {
+    let behind: Lie = Box::new(|fake, request| {
+        let server = fake.extent(side::SERVER, 4096, 2);
+        let references = [0, 1].map(|index| fake.buffer(server, index));
+        fake.push_names(request, &[&names(&references, 1), &b"more"[..]].concat());
+    });
+    expect(&behind, "4 bytes behind the prefixes of flags 0x02");
+    let failed: Lie = Box::new(|fake, request| {
+        let server = fake.extent(side::SERVER, 4096, 1);
+        let mut header = fake.reply_to(request);
+        header.flags = flag::BUFFERS;
+        header.code = Code::HANDLER_ERROR.0;
+        let payload = [names(&[fake.buffer(server, 0)], 1), b"why".to_vec()].concat();
+        fake.push_reply(0, &header, &payload);
+    });
+    expect(&failed, "1 attachments of an error (allowed: 0)");
 }
 
 #[test]
@@ -314,6 +422,63 @@ fn every_message_of_the_grant_ring_is_checked() {
         lie(&mut fake, &alloc);
         assert_protocol(&call.get().unwrap_err(), text);
         assert_eq!(fake.farewell().0, Code::PROTOCOL);
+    }
+}
+
+#[test]
+fn the_grants_of_one_alloc_are_as_many_as_were_asked_for_and_each_another_one() {
+    type Say = Box<dyn Fn(&mut Fake, &Message)>;
+    let grants = |indexes: &'static [u32]| -> Say {
+        Box::new(move |fake, alloc| {
+            let extent = fake.extent(side::CLIENT, 8192, 4);
+            let small = fake.extent(side::CLIENT, 4096, 1);
+            for index in indexes {
+                let granted = match index {
+                    9 => fake.buffer(small, 0),
+                    index => fake.buffer(extent, *index),
+                };
+                fake.grant(alloc, &granted);
+            }
+        })
+    };
+    let refused: Say = Box::new(|fake, alloc| {
+        let extent = fake.extent(side::CLIENT, 8192, 1);
+        fake.grant(alloc, &fake.buffer(extent, 0));
+        let refusal = Refusal {
+            needed: 13_000,
+            available: 0,
+        };
+        fake.refuse(alloc, Code::RESOURCE_EXHAUSTED, &refusal);
+    });
+    let cases: [(Say, &str); 4] = [
+        (
+            grants(&[1, 1]),
+            "buffer 1 of extent 1 twice in an ALLOC's GRANTs",
+        ),
+        (
+            grants(&[1, 9]),
+            "GRANT of 4096 bytes (at least 8000 were asked for)",
+        ),
+        (grants(&[0, 1, 2]), "(it did not ask)"),
+        (refused, "behind a GRANT"),
+    ];
+    for (say, text) in &cases {
+        let (client, mut fake) = pair(Knobs::default());
+        let asking = {
+            let client = client.clone();
+            Task::run(move || client.alloc_all(&[5000, 8000]).map(drop))
+        };
+        let (alloc, lens) = fake.alloc_all();
+        assert_eq!(lens, [5000, 8000]);
+        say(&mut fake, &alloc);
+        fake.client_bell.ring();
+        let (code, reason) = fake.farewell();
+        assert_eq!(code, Code::PROTOCOL);
+        assert!(reason.contains(text), "{reason} (wanted: {text})");
+        // The grants may have come before what is wrong.
+        if let Err(error) = asking.get() {
+            assert_protocol(&error, text);
+        }
     }
 }
 
@@ -490,12 +655,30 @@ fn random_replies_never_panic_or_hang() {
         let call = {
             let client = client.clone();
             let limit = std::time::Duration::from_millis(30);
-            Task::run(move || client.call("m", b"x").timeout(limit).wait())
+            Task::run(move || {
+                let call = client.call("m", b"x").timeout(limit);
+                match round % 2 {
+                    0 => call.wait().map(drop),
+                    _ => call.wait_message().map(drop),
+                }
+            })
         };
         let request = fake.call("m");
         let mut header = fake.reply_to(&request);
         header.payload_len = (random() % 225) as u32;
-        let payload: Vec<u8> = (0..224).map(|_| random() as u8).collect();
+        let mut payload: Vec<u8> = (0..224).map(|_| random() as u8).collect();
+        if random() % 2 == 0 {
+            // Names of buffers that there might be.
+            header.flags = flag::BUFFERS;
+            let mut word = |below: u64| (random() % below) as u32;
+            let table = [word(7), word(6), 0, 0];
+            payload[..16].copy_from_slice(bytemuck::cast_slice(&table));
+            for reference in payload[16..208].chunks_exact_mut(32) {
+                let (index, length) = (word(3), word(4098));
+                let words = [word(3), index, 1, 0, 4096 * index, 0, length, 0];
+                reference.copy_from_slice(bytemuck::cast_slice(&words));
+            }
+        }
         for _ in 0..1 + random() % 3 {
             match random() % 9 {
                 0 => header.kind = random() as u8,

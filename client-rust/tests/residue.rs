@@ -66,4 +66,16 @@ fn after_close_descriptors_threads_and_mappings_are_back_at_the_baseline() {
         }
     }
     until("everything is given back", || residue() == before);
+    let (client, fake) = pair(Knobs::default());
+    let serving = fake.serve();
+    let message = client.call("echo", &vec![7; 9000]).wait_message().unwrap();
+    client.close();
+    drop(client);
+    serving.get();
+    let (descriptors, threads, mappings) = before;
+    until("a buffer keeps its extent and nothing else", || {
+        residue() == (descriptors, threads, mappings + 1)
+    });
+    assert_eq!(message.value.unwrap().to_vec(), [7; 9000]);
+    assert_eq!(residue(), before, "it went with the buffer");
 }

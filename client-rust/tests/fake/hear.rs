@@ -5,9 +5,9 @@ use std::time::Instant;
 
 use bytemuck::bytes_of;
 use outrigger_client::Code;
-use outrigger_layout::buffer::{AllocRequest, BufferRef};
+use outrigger_layout::buffer::{AllocRequest, BufferRef, BufferTable};
 use outrigger_layout::frame::{BoundBody, ControlHeader, control};
-use outrigger_layout::slot::{SlotHeader, kind};
+use outrigger_layout::slot::{SlotHeader, flag, kind};
 use outrigger_ringbuf::{Consumer, Frame, Memory};
 
 use super::shake::receive_once;
@@ -134,13 +134,26 @@ impl Fake {
         }
     }
 
-    /// The next ALLOC; the bytes it asks for.
+    /// The next ALLOC; the bytes it asks for, of one buffer.
     #[track_caller]
     pub fn alloc(&mut self) -> (Message, u64) {
+        let (message, lens) = self.alloc_all();
+        assert_eq!(lens.len(), 1);
+        (message, lens[0])
+    }
+
+    /// The next ALLOC; the bytes it asks for, of each buffer.
+    #[track_caller]
+    pub fn alloc_all(&mut self) -> (Message, Vec<u64>) {
         let message = self.returned();
         assert_eq!(message.header.kind, kind::ALLOC);
-        let request: AllocRequest = bytemuck::pod_read_unaligned(&message.payload);
-        (message, request.lengths[0].into())
+        let lens = wanted(&message);
+        (message, lens)
+    }
+
+    /// True if something lies in the return ring.
+    pub fn is_returned(&mut self) -> bool {
+        self.returns.peek().unwrap().is_some()
     }
 
     /// The next RETURN; the buffer it gives back.
@@ -167,6 +180,28 @@ impl Fake {
     pub fn end(&mut self) {
         while self.try_frame().is_ok() {}
     }
+}
+
+/// What an ALLOC asks for.
+pub(super) fn wanted(alloc: &Message) -> Vec<u64> {
+    let request: AllocRequest = bytemuck::pod_read_unaligned(&alloc.payload);
+    let (count, lens) = request.read(u64::MAX).unwrap();
+    lens[..count].to_vec()
+}
+
+/// The buffers that a CALL names, its value's first, and how many are attachments; and
+/// the value, if it stands behind them.
+pub fn named(call: &Message) -> (Vec<BufferRef>, usize, Option<Vec<u8>>) {
+    if call.header.flags & flag::BUFFERS == 0 {
+        let has_value = call.header.flags & flag::NO_VALUE == 0;
+        return (Vec::new(), 0, has_value.then(|| call.payload.clone()));
+    }
+    let table: BufferTable = bytemuck::pod_read_unaligned(&call.payload[..16]);
+    table.check().unwrap();
+    let (names, value) = call.payload[16..].split_at(32 * table.count as usize);
+    let names = names.chunks(32).map(bytemuck::pod_read_unaligned);
+    let value = (!table.has_value()).then(|| value.to_vec());
+    (names.collect(), table.attachments as usize, value)
 }
 
 pub(super) fn take<M: Memory>(consumer: &mut Consumer<M>) -> Option<(SlotHeader, Vec<u8>)> {

@@ -35,7 +35,8 @@ use outrigger_ringbuf::{
     ClientBell, Consumer, FrameReader, Mapping, Producer, RingView, ServerBell,
 };
 
-pub use say::table;
+pub use hear::named;
+pub use say::names;
 pub use shake::refusal;
 pub use task::{Task, block_on, until};
 

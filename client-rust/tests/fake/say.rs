@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytemuck::{Zeroable, bytes_of};
 use outrigger_client::Code;
-use outrigger_layout::buffer::{BufferRef, BufferTable};
+use outrigger_layout::buffer::{BufferRef, BufferTable, Refusal};
 use outrigger_layout::frame::{ControlHeader, ExtentBody, control};
 use outrigger_layout::ring::kind as ring;
 use outrigger_layout::segment::side;
@@ -110,12 +110,33 @@ impl Fake {
 
     /// Answers with a lent buffer.
     pub fn lend(&mut self, call: &Message, reference: &BufferRef) {
+        self.push_names(call, &names(&[*reference], 0));
+    }
+
+    /// Answers with a value and lent buffers beside it.
+    pub fn attach(&mut self, call: &Message, value: &[u8], attachments: &[BufferRef]) {
+        let names = names(attachments, attachments.len());
+        self.push_names(call, &[&names, value].concat());
+    }
+
+    /// Answers with what stands behind the header of a reply with buffers.
+    pub fn push_names(&mut self, call: &Message, payload: &[u8]) {
         let header = SlotHeader {
             flags: flag::BUFFERS,
             ..self.reply_to(call)
         };
-        let payload = [bytes_of(&table(1)), bytes_of(reference)].concat();
-        self.push_reply(call.lane, &header, &payload);
+        self.push_reply(call.lane, &header, payload);
+    }
+
+    /// Refuses an ALLOC.
+    pub fn refuse(&mut self, alloc: &Message, code: Code, refusal: &Refusal) {
+        let header = SlotHeader {
+            kind: kind::REFUSED,
+            correlation: alloc.header.correlation,
+            code: code.0,
+            ..Zeroable::zeroed()
+        };
+        self.push_grant(&header, bytes_of(refusal));
     }
 
     /// Grants a buffer.
@@ -203,12 +224,18 @@ impl Fake {
 
     pub fn bytes(&self, reference: &BufferRef) -> Vec<u8> {
         let mut bytes = vec![0; reference.length as usize];
+        if reference.is_nothing() {
+            return bytes;
+        }
         let mapping = self.mapping(reference.extent);
         mapping.copy_out(reference.offset, &mut bytes).unwrap();
         bytes
     }
 }
 
-pub fn table(count: u32) -> BufferTable {
-    BufferTable::new(count as usize, 0)
+/// A table of buffers, of which the last ones are attachments.
+pub fn names(references: &[BufferRef], attachments: usize) -> Vec<u8> {
+    let table = BufferTable::new(references.len(), attachments);
+    let references = references.iter().flat_map(|one| bytes_of(one).to_vec());
+    bytes_of(&table).iter().copied().chain(references).collect()
 }
