@@ -654,3 +654,33 @@ func TestAttachmentsOfNoBytesTakeNoBuffer(t *testing.T) {
 		}
 	}, "--buffers-max", "1")
 }
+
+// All of an arena, by several buffers of one call: what is made for it is not dropped for
+// it before the last of them is mapped.
+func TestSM_10_OneCallMayHaveAllOfTheMemory(t *testing.T) {
+	withSidecar(t, func(t *testing.T, s *sidecar) {
+		c := s.dial(t)
+		for range 3 {
+			buffers, err := c.AllocAll(testContext(t), 1<<20, 1<<20, 1<<20, 1<<20)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, b := range buffers {
+				b.Release()
+			}
+			attached := &Attachments{}
+			reply, err := bulk(t, c, "make 1048576 1048576 1048576 1048576", attached)
+			if err != nil || attached.Len() != 4 {
+				t.Fatalf("%v, %d attached", err, attached.Len())
+			}
+			reply.Release()
+			attached.Release()
+		}
+		_, err := c.AllocAll(testContext(t), 1<<20, 1<<20, 1<<20, 1<<20, 300)
+		want := "need 4259840 bytes, have 4194304"
+		if !errors.Is(err, ErrBufferTooSmall) || !strings.Contains(err.Error(), want) {
+			t.Error(err)
+		}
+		atBaseline(t, c)
+	}, "--arena-bytes", "4M", "--payload-max", "1M")
+}

@@ -17,8 +17,9 @@ pub(crate) enum Allocation {
     Grow(Vec<Plan>),
     /// Ask again when something was given back. These extents may be dropped.
     Wait(Vec<u32>),
-    /// They can never fit beside what is never given back: bytes available.
-    Never(u64),
+    /// They can never fit: bytes of the values or, if those would fit, of the extents for
+    /// them; and bytes available.
+    Never { needed: u64, available: u64 },
 }
 
 /// How many buffers of one size are wanted.
@@ -57,8 +58,13 @@ impl Ledger {
     ) -> Allocation {
         let most = self.bytes_max.min(self.account.limit());
         let all = needs(side, lens).map(|need| need.plan.bytes() * need.extents(need.count));
-        if all.sum::<u64>() > most {
-            return Allocation::Never(most);
+        let all: u64 = all.sum();
+        if all > most {
+            let values: u64 = lens.iter().sum();
+            return Allocation::Never {
+                needed: if values > most { values } else { all },
+                available: most,
+            };
         }
         if self.usage.client_buffers() + lens.len() as u64 > self.buffers_max {
             return Allocation::Wait(Vec::new());

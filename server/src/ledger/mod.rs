@@ -415,7 +415,10 @@ mod tests {
         ));
         assert!(matches!(
             grant(&mut ledger, &[2 << 20]),
-            Allocation::Never(1_048_576)
+            Allocation::Never {
+                needed: 2_097_152,
+                available: 1_048_576
+            }
         ));
     }
 
@@ -463,7 +466,13 @@ mod tests {
         assert_eq!(lens, [1 << 20, 8192, 1 << 20], "in the order of the asking");
         let all = grant(&mut ledger, &[1 << 20; 4]);
         assert!(
-            matches!(all, Allocation::Never(3_145_728)),
+            matches!(
+                all,
+                Allocation::Never {
+                    needed: 4_194_304,
+                    available: 3_145_728
+                }
+            ),
             "never together"
         );
     }

@@ -126,9 +126,10 @@ impl Model {
             Allocation::Ready => return assert_eq!(count, lens.len()),
             Allocation::Grow(plans) => plans.into_iter().for_each(|plan| self.grow(plan)),
             Allocation::Wait(drops) => self.dropping.extend(drops),
-            Allocation::Never(most) => {
+            Allocation::Never { needed, available } => {
+                assert!(needed > available);
                 let all: u64 = lens.iter().map(|len| Plan::new(side, *len).bytes()).sum();
-                assert!(all > most);
+                assert!(all > available);
             }
         }
         assert_eq!(count, 0, "all or none");

@@ -99,7 +99,7 @@ impl Arena {
         match ledger.fill(lens, false, leases) {
             Allocation::Ready => return true,
             Allocation::Grow(plans) => plans.iter().for_each(|plan| ledger.abandon(plan)),
-            Allocation::Wait(_) | Allocation::Never(_) => {}
+            Allocation::Wait(_) | Allocation::Never { .. } => {}
         }
         false
     }
@@ -151,8 +151,8 @@ impl<'a> Filler<'a> {
         let coming = self.growing && ledger.awaits_mapping(side::SERVER, self.lens);
         match ledger.fill(self.lens, first && !coming, leases) {
             Allocation::Ready => Attempt::Over(Ok(())),
-            Allocation::Never(available) => {
-                Attempt::Over(Err(Error::buffer_too_small(self.needed(), available)))
+            Allocation::Never { needed, available } => {
+                Attempt::Over(Err(Error::buffer_too_small(needed, available)))
             }
             Allocation::Grow(plans) if coming => {
                 plans.iter().for_each(|plan| ledger.abandon(plan));

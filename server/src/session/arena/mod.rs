@@ -279,9 +279,12 @@ impl Arena {
                     strictly |= one.overdue;
                     request_drops(session, &drops);
                 }
-                Allocation::Never(available) => {
+                Allocation::Never { needed, available } => {
                     *refusals += 1;
-                    self.refuse(session, one, Code::BUFFER_TOO_SMALL, available);
+                    let refusal = Refusal { needed, available };
+                    let correlation = one.correlation;
+                    let code = Code::BUFFER_TOO_SMALL;
+                    self.grants.refuse(session, correlation, code, &refusal);
                     return false;
                 }
             }
