@@ -676,8 +676,8 @@ func TestSM_10_OneCallMayHaveAllOfTheMemory(t *testing.T) {
 			reply.Release()
 			attached.Release()
 		}
-		_, err := c.AllocAll(testContext(t), 1<<20, 1<<20, 1<<20, 1<<20, 300)
-		want := "need 4259840 bytes, have 4194304"
+		_, err := c.AllocAll(testContext(t), 1<<20, 1<<20, 1<<20, 300_000, 300)
+		want := "need 4259840 bytes, have 4194304" // of whole extents
 		if !errors.Is(err, ErrBufferTooSmall) || !strings.Contains(err.Error(), want) {
 			t.Error(err)
 		}
