@@ -169,6 +169,29 @@ func TestFB_01_AHundredKilledClientsLeaveNothing(t *testing.T) {
 	})
 }
 
+func TestAnIdleSessionTakesLittleMemory(t *testing.T) {
+	withSidecar(t, func(t *testing.T, s *sidecar) {
+		const sessions, goal = 10, 256
+		s.dial(t)
+		before := leastResident(t, s.cmd.Process.Pid)
+		for range sessions {
+			c := s.dial(t)
+			if _, err := c.Call(testContext(t), "outrigger.echo", []byte("once")); err != nil {
+				t.Fatal(err)
+			}
+		}
+		after := leastResident(t, s.cmd.Process.Pid)
+		each := map[string]int{}
+		for kind, kib := range after {
+			each[kind] = (kib - before[kind]) / sessions
+		}
+		fmt.Printf("an idle session: %v KiB of the server's memory (goal: below %d)\n", each, goal)
+		if kib := each["RssShmem"]; kib == 0 || kib >= goal {
+			t.Errorf("%d KiB of shared memory", kib)
+		}
+	})
+}
+
 // killOne starts a client and kills it in the middle of its calls.
 func killOne(t *testing.T, path string) {
 	t.Helper()
