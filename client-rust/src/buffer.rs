@@ -3,7 +3,7 @@
 //! ```text
 //!   Client::alloc ─▶ granted ─ write_at, Write ─┬─ call_buffer, attach ─▶ the server's
 //!                                               └─ drop: RETURN ────────▶ the server's
-//!   Message ───────▶ lent ──── chunks, copy_to ──── drop: RETURN ───────▶ the server's
+//!   PlacedReply ───▶ lent ──── chunks, copy_to ──── drop: RETURN ───────▶ the server's
 //! ```
 //!
 //! What fits in a slot is in memory of this process instead, and copied when it is sent.
@@ -49,7 +49,7 @@ use crate::session::Session;
 /// let mut request = client.alloc(image.len() + 32)?;
 /// writeln!(request, "width 640")?;
 /// request.write_all(image)?;
-/// let reply = client.call_buffer("app.render", request).wait_message()?;
+/// let reply = client.call_buffer("app.render", request).wait_placed()?;
 /// if let Some(rendered) = reply.value {
 ///     let mut chunks = rendered.chunks();
 ///     while let Some(piece) = chunks.next_chunk() {

@@ -14,16 +14,16 @@ use outrigger_layout::{Codec, Error};
 use crate::binding::Fingerprint;
 use crate::buffer::Buffer;
 use crate::flight::Flight;
-use crate::message::{Message, MessageFuture};
 use crate::parcel::Parcel;
 use crate::payload::Payload;
+use crate::placed::{PlacedFuture, PlacedReply};
 use crate::polled::Polled;
 use crate::reply::Reply;
 use crate::request::Request;
 use crate::session::Session;
 
 /// A call that has not begun: it begins with [`wait`](Call::wait),
-/// [`wait_into`](Call::wait_into), [`wait_message`](Call::wait_message) or the first poll
+/// [`wait_into`](Call::wait_into), [`wait_placed`](Call::wait_placed) or the first poll
 /// of its future.
 ///
 /// ```no_run
@@ -161,13 +161,13 @@ impl<'a> Call<'a> {
     ///
     /// # Errors
     /// As [`Call::wait`].
-    pub fn wait_message(self) -> Result<Message, Error> {
-        self.fly(&mut Parcel::default())?.finish_message()
+    pub fn wait_placed(self) -> Result<PlacedReply, Error> {
+        self.fly(&mut Parcel::default())?.finish_placed()
     }
 
     /// The call to be awaited, its reply left where the server wrote it.
-    pub fn message(self) -> MessageFuture<'a> {
-        MessageFuture::new(Flight::new(self.session, self.request))
+    pub fn placed(self) -> PlacedFuture<'a> {
+        PlacedFuture::new(Flight::new(self.session, self.request))
     }
 
     fn run(self, into: &mut Vec<u8>) -> Result<(Option<usize>, Codec), Error> {

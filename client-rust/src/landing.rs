@@ -15,7 +15,7 @@ use outrigger_layout::{Code, Codec, Error};
 
 use crate::buffer::Buffer;
 use crate::flight::{Flight, Stage};
-use crate::message::Message;
+use crate::placed::PlacedReply;
 use crate::record::{Answer, Place, Record};
 use crate::session::Session;
 use crate::storage::Storage;
@@ -75,7 +75,7 @@ impl Flight<'_> {
     /// The error that the server answered, with its message.
     ///
     /// Preconditions: the flight was polled until it was ready.
-    pub(crate) fn finish_message(self) -> Result<Message, Error> {
+    pub(crate) fn finish_placed(self) -> Result<PlacedReply, Error> {
         let session = self.session;
         let mut inline = [0; INLINE_MAX as usize];
         let copy = |bytes: &[u8]| inline[..bytes.len()].copy_from_slice(bytes);
@@ -85,7 +85,7 @@ impl Flight<'_> {
             Value::Inline(len) => Some(Buffer::holding(session, &inline[..len])),
             Value::Lent(buffer) => Some(buffer),
         };
-        Ok(Message {
+        Ok(PlacedReply {
             value,
             attachments: landed.attachments,
         })

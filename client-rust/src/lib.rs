@@ -43,7 +43,7 @@
 //! | file | what |
 //! | --- | --- |
 //! | `client`, `options`, `call`, `typed`, `payload`, `reply` | what users see |
-//! | `buffer`, `message`, `allocation`, `trust` | the same, of large values and attachments |
+//! | `buffer`, `placed`, `allocation`, `trust` | the same, of large values and attachments |
 //! | `connect`, `handshake`, `welcome`, `segments` | handshake, checks, mapping |
 //! | `session` | what all threads share; its end |
 //! | `request`, `parcel`, `binding`, `turn`, `credits`, `lane` | one call, until it is sent |
@@ -90,12 +90,12 @@ mod lease;
 mod leases;
 mod lock;
 mod memory;
-mod message;
 mod method;
 mod options;
 mod parcel;
 mod parking;
 mod payload;
+mod placed;
 mod polled;
 mod reader;
 mod record;
@@ -122,13 +122,13 @@ pub use buffer::Buffer;
 pub use call::{Call, CallFuture};
 pub use client::Client;
 pub use memory::BufferInfo;
-pub use message::{Message, MessageFuture};
 pub use method::TypedMethod;
 pub use options::Options;
 pub use outrigger_layout::message::{Archive, ArchiveMemory, CallError};
 pub use outrigger_layout::{Code, Codec, Error};
 pub use outrigger_ringbuf::{Chunks, Policy};
 pub use payload::Payload;
+pub use placed::{PlacedFuture, PlacedReply};
 pub use reply::Reply;
 pub use stats::Stats;
 pub use typed::TypedCall;

@@ -104,12 +104,17 @@ fn call_into_allocates_nothing_after_the_first_calls() {
     }
 }
 
-/// Calls of the echo, 20 and then `CALLS` of them; allocations of the latter.
+/// Calls of the echo, 20 and then `CALLS` of them; allocations of the latter. What the
+/// first caller that has to sleep makes, or the first that finds a list full, is made once:
+/// of three rounds the least counts.
 fn allocations(mut call: impl FnMut()) -> u64 {
     (0..20).for_each(|_| call());
-    let before = ALLOCATIONS.load(Ordering::SeqCst);
-    (0..CALLS).for_each(|_| call());
-    ALLOCATIONS.load(Ordering::SeqCst) - before
+    let mut round = || {
+        let before = ALLOCATIONS.load(Ordering::SeqCst);
+        (0..CALLS).for_each(|_| call());
+        ALLOCATIONS.load(Ordering::SeqCst) - before
+    };
+    (0..3).map(|_| round()).min().unwrap_or_default()
 }
 
 #[test]
@@ -127,7 +132,7 @@ fn calls_with_buffers_allocate_nothing_but_a_list_for_the_attachments_of_a_reply
             let buffer = || Buffer::from_bytes(&client, &bytes).unwrap();
             let call = || client.call_buffer("outrigger.echo", buffer());
             let made = allocations(|| {
-                let value = call().wait_message().unwrap().value.unwrap();
+                let value = call().wait_placed().unwrap().value.unwrap();
                 assert_eq!(value.len(), len);
                 assert_eq!(value.chunks().next_chunk().unwrap().len(), len);
             });
@@ -138,7 +143,7 @@ fn calls_with_buffers_allocate_nothing_but_a_list_for_the_attachments_of_a_reply
             });
             assert_eq!(made, 0, "{policy:?}, {len} bytes attached");
             let made = allocations(|| {
-                assert_eq!(attached().wait_message().unwrap().attachments.len(), 2);
+                assert_eq!(attached().wait_placed().unwrap().attachments.len(), 2);
             });
             assert!(made <= CALLS, "{policy:?}, {len} bytes attached: {made}");
         }

@@ -7,7 +7,7 @@ use std::io::Write;
 use std::time::Duration;
 
 use fake::{Fake, Knobs, Task, block_on, named, pair};
-use outrigger_client::{Buffer, Call, Client, Code, Error, Message};
+use outrigger_client::{Buffer, Call, Client, Code, Error, PlacedReply};
 use outrigger_layout::buffer::BufferRef;
 use outrigger_layout::segment::side;
 use outrigger_layout::slot::kind;
@@ -46,11 +46,15 @@ fn granted(client: &Client, fake: &mut Fake, extent: u32, count: u32) -> Vec<Buf
 }
 
 /// Calls "m" with a value and attachments, in a thread of its own.
-fn send(client: &Client, value: Vec<u8>, attached: Vec<Buffer>) -> Task<Result<Message, Error>> {
+fn send(
+    client: &Client,
+    value: Vec<u8>,
+    attached: Vec<Buffer>,
+) -> Task<Result<PlacedReply, Error>> {
     let client = client.clone();
     Task::run(move || {
         let call = client.call("m", &value).timeout(LONG);
-        attached.into_iter().fold(call, Call::attach).wait_message()
+        attached.into_iter().fold(call, Call::attach).wait_placed()
     })
 }
 
@@ -65,13 +69,13 @@ fn up_to_four_cross_both_ways_beside_a_value_of_any_size() {
             let parts = (0..count).map(|index| bytes(lens[(round + 3 * index) % 7], index));
             let parts: Vec<_> = parts.collect();
             let call = || attach(&client, client.call("echo", &value).timeout(LONG), &parts);
-            let check = |message: Message| {
+            let check = |message: PlacedReply| {
                 assert_eq!(message.value.unwrap().to_vec(), value);
                 let attached = message.attachments.iter().map(Buffer::to_vec);
                 assert_eq!(attached.collect::<Vec<_>>(), parts);
             };
-            check(call().wait_message().unwrap());
-            check(block_on(call().message()).unwrap());
+            check(call().wait_placed().unwrap());
+            check(block_on(call().placed()).unwrap());
             assert_eq!(call().wait().unwrap().bytes(), value);
             assert_eq!(block_on(call().into_future()).unwrap().bytes(), value);
             let mut into = Vec::new();
@@ -79,13 +83,13 @@ fn up_to_four_cross_both_ways_beside_a_value_of_any_size() {
             assert_eq!((len, into), (Some(value.len()), value.clone()));
             let call = client.call_buffer("echo", filled(&client, &value));
             let call = attach(&client, call, &parts);
-            check(call.wait_message().unwrap());
+            check(call.wait_placed().unwrap());
         }
     }
     let failed = client
         .call("fail", b"why")
         .attach(filled(&client, &[1; 300]));
-    assert_eq!(failed.wait_message().unwrap_err().message(), "why");
+    assert_eq!(failed.wait_placed().unwrap_err().message(), "why");
     assert_eq!(client.stats().belt_defects, 0);
     client.close();
     assert_eq!(serving.get().buffers_out, 0, "everything was given back");
@@ -96,7 +100,7 @@ fn beside_attachments_there_is_always_a_value() {
     let (client, mut fake) = pair(Knobs::default());
     let calling = Task::run({
         let client = client.clone();
-        move || client.call("m", ()).attach(client.alloc(0)?).wait_message()
+        move || client.call("m", ()).attach(client.alloc(0)?).wait_placed()
     });
     let request = fake.call("m");
     let expected = (vec![BufferRef::EMPTY], 1, Some(vec![]));
@@ -120,7 +124,7 @@ fn a_fifth_one_is_refused_and_nothing_is_lost() {
     let error = attach(5).wait().unwrap_err();
     assert_eq!(error.code(), Code::INVALID_ARGUMENT);
     assert!(error.message().contains("5 attachments (maximum 4)"));
-    let error = block_on(attach(6).message()).unwrap_err();
+    let error = block_on(attach(6).placed()).unwrap_err();
     assert!(error.message().contains("6 attachments (maximum 4)"));
     attach(4).wait().unwrap();
     client.close();
@@ -260,7 +264,7 @@ fn a_reply_that_nobody_waits_for_gives_its_attachments_back() {
         let client = client.clone();
         move || {
             let call = client.call("m", b"x").timeout(Duration::from_millis(5));
-            call.wait_message().map(drop)
+            call.wait_placed().map(drop)
         }
     });
     let request = fake.call("m");
@@ -272,7 +276,7 @@ fn a_reply_that_nobody_waits_for_gives_its_attachments_back() {
     back.sort_unstable();
     assert_eq!(back, [0, 1, 2]);
     // The same if it came and was not taken.
-    let mut future = Box::pin(client.call("m", b"x").message());
+    let mut future = Box::pin(client.call("m", b"x").placed());
     let mut context = std::task::Context::from_waker(std::task::Waker::noop());
     assert!(future.as_mut().poll(&mut context).is_pending());
     let request = fake.call("m");

@@ -9,7 +9,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use fake::{Fake, Knobs, Task, block_on, named, pair, until};
-use outrigger_client::{Buffer, Client, Code, Error, Message};
+use outrigger_client::{Buffer, Client, Code, Error, PlacedReply};
 use outrigger_layout::buffer::{BufferRef, Refusal};
 use outrigger_layout::frame::control;
 use outrigger_layout::segment::side;
@@ -32,16 +32,16 @@ fn granted(client: &Client, fake: &mut Fake, len: usize) -> (Buffer, BufferRef) 
 }
 
 /// Calls "m" with a buffer, in a thread of its own.
-fn send(client: &Client, value: Buffer) -> Task<Result<Message, Error>> {
+fn send(client: &Client, value: Buffer) -> Task<Result<PlacedReply, Error>> {
     let client = client.clone();
-    Task::run(move || client.call_buffer("m", value).timeout(LONG).wait_message())
+    Task::run(move || client.call_buffer("m", value).timeout(LONG).wait_placed())
 }
 
 /// A reply of these bytes in a lent buffer, as the client has it.
 fn lent(client: &Client, fake: &mut Fake, bytes: &[u8]) -> (Buffer, BufferRef) {
     let calling = Task::run({
         let client = client.clone();
-        move || client.call("m", ()).wait_message()
+        move || client.call("m", ()).wait_placed()
     });
     let request = fake.call("m");
     let size = (bytes.len() as u64).next_power_of_two().max(4096);
@@ -131,7 +131,7 @@ fn what_fits_in_a_slot_is_private_and_needs_no_server() {
     drop(value);
     let none = Task::run({
         let client = client.clone();
-        move || client.call_buffer("m", client.alloc(0)?).wait_message()
+        move || client.call_buffer("m", client.alloc(0)?).wait_placed()
     });
     let request = fake.call("m");
     assert_eq!(

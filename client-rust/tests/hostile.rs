@@ -659,7 +659,7 @@ fn random_replies_never_panic_or_hang() {
                 let call = client.call("m", b"x").timeout(limit);
                 match round % 2 {
                     0 => call.wait().map(drop),
-                    _ => call.wait_message().map(drop),
+                    _ => call.wait_placed().map(drop),
                 }
             })
         };

@@ -68,7 +68,7 @@ fn after_close_descriptors_threads_and_mappings_are_back_at_the_baseline() {
     until("everything is given back", || residue() == before);
     let (client, fake) = pair(Knobs::default());
     let serving = fake.serve();
-    let message = client.call("echo", &vec![7; 9000]).wait_message().unwrap();
+    let message = client.call("echo", &vec![7; 9000]).wait_placed().unwrap();
     client.close();
     drop(client);
     serving.get();

@@ -8,7 +8,7 @@ use std::task::{Context as TaskContext, Waker};
 use std::thread;
 use std::time::Duration;
 
-use outrigger::client::{Buffer, Call, Message};
+use outrigger::client::{Buffer, Call, PlacedReply};
 use outrigger::server::{Builder, SessionStats};
 use outrigger::{Client, Code, Context, Error, Handler, Limits, Reply, Request, Server};
 
@@ -72,7 +72,7 @@ fn attach<'a>(client: &Client, call: Call<'a>, parts: &[Vec<u8>]) -> Call<'a> {
     buffers.into_iter().fold(call, Call::attach)
 }
 
-fn check(message: &Message, value: &[u8], parts: &[Vec<u8>]) {
+fn check(message: &PlacedReply, value: &[u8], parts: &[Vec<u8>]) {
     assert_eq!(message.value.as_ref().expect("a value").to_vec(), value);
     let attached: Vec<_> = message.attachments.iter().map(Buffer::to_vec).collect();
     assert_eq!(attached, parts);
@@ -88,7 +88,7 @@ fn up_to_four_attachments_cross_both_ways_and_every_buffer_comes_back() {
         let parts = (0..round % 5).map(|index| bytes(lens[(round / 5 + index) % 8], index));
         let parts: Vec<_> = parts.collect();
         let call = attach(&client, client.call("echo", &value), &parts);
-        check(&call.wait_message().unwrap(), &value, &parts);
+        check(&call.wait_placed().unwrap(), &value, &parts);
         let buffer = Buffer::from_bytes(&client, &value).unwrap();
         let call = attach(&client, client.call_buffer("echo", buffer), &parts);
         assert_eq!(call.wait().unwrap().bytes(), value);
@@ -121,7 +121,7 @@ fn cx_14_the_reply_s_buffer_is_the_server_s_and_no_byte_is_copied() {
     value.write_all(&content).unwrap();
     attached.write_all(&content).unwrap();
     let call = client.call_buffer("echo", value).attach(attached);
-    let message = call.wait_message().unwrap();
+    let message = call.wait_placed().unwrap();
     let value = message.value.as_ref().unwrap().inspect();
     let beside = message.attachments[0].inspect();
     for info in [value, beside] {
@@ -153,14 +153,14 @@ fn what_is_dropped_unsent_or_given_up_comes_back() {
         let _ = client.allocate([9000, 80_000]).timeout(limit).wait();
         let parts = [bytes(9000, 1), bytes(80_000, 2)];
         let call = attach(&client, client.call("echo", b"x"), &parts);
-        let _ = call.timeout(limit).wait_message();
+        let _ = call.timeout(limit).wait_placed();
     }
     settled(&serving);
     assert!(client.end_reason().is_none());
 }
 
 /// One of several ways to use buffers; some give up in the middle.
-fn use_some(client: &Client, round: usize, kept: &mut Vec<Message>) {
+fn use_some(client: &Client, round: usize, kept: &mut Vec<PlacedReply>) {
     let parts: Vec<_> = (0..round % 5)
         .map(|index| bytes(300 + 17_000 * ((round + index) % 4), index))
         .collect();
@@ -170,10 +170,10 @@ fn use_some(client: &Client, round: usize, kept: &mut Vec<Message>) {
         0 => drop(call),
         1 => {
             let limit = Duration::from_micros(round as u64 % 300);
-            let _ = call.timeout(limit).wait_message();
+            let _ = call.timeout(limit).wait_placed();
         }
         2 => {
-            let mut future = pin!(call.message());
+            let mut future = pin!(call.placed());
             let _ = future
                 .as_mut()
                 .poll(&mut TaskContext::from_waker(Waker::noop()));
@@ -181,7 +181,7 @@ fn use_some(client: &Client, round: usize, kept: &mut Vec<Message>) {
         3 => assert_eq!(call.wait().unwrap().bytes(), value),
         4 => drop(client.alloc_all(&[value.len(), 70_000])),
         _ => {
-            let message = call.wait_message().unwrap();
+            let message = call.wait_placed().unwrap();
             check(&message, &value, &parts);
             kept.push(message);
             if kept.len() > 5 {
@@ -215,7 +215,7 @@ fn buffers_are_readable_after_their_session_until_they_are_dropped() {
     let client = serving.client();
     let (content, parts) = (bytes(100_000, 1), [bytes(5000, 2), bytes(300, 3)]);
     let message = attach(&client, client.call("echo", &content), &parts);
-    let message = message.wait_message().unwrap();
+    let message = message.wait_placed().unwrap();
     let mut unsent = client.alloc(5000).unwrap();
     unsent.write_all(b"never sent").unwrap();
     serving.stop();
@@ -247,7 +247,7 @@ fn threads_with_attachments_share_a_tiny_arena_and_nobody_waits_for_ever() {
                         let part = |index| bytes(5000 + 4500 * ((round + index) % 6), thread);
                         let parts: Vec<_> = (0..count).map(part).collect();
                         let call = attach(client, client.call("echo", &value), &parts);
-                        check(&call.wait_message().unwrap(), &value, &parts);
+                        check(&call.wait_placed().unwrap(), &value, &parts);
                     }
                 });
             }

@@ -20,7 +20,7 @@ use crate::polled::Polled;
 /// let [mut attached] = client.allocate([image.len()]).wait()?;
 /// attached.write_at(0, image)?;
 /// let call = client.call("app.thumbnails", b"64 128").attach(attached);
-/// let message = call.wait_message()?;
+/// let message = call.wait_placed()?;
 /// for thumbnail in &message.attachments {
 ///     println!("{} bytes", thumbnail.len());
 /// }
@@ -29,7 +29,7 @@ use crate::polled::Polled;
 /// ```
 #[derive(Debug)]
 #[non_exhaustive]
-pub struct Message {
+pub struct PlacedReply {
     /// The value, or `None` if the method answered with no value.
     pub value: Option<Buffer>,
     /// What came beside it: at most 4, one of no bytes among them.
@@ -37,41 +37,41 @@ pub struct Message {
 }
 
 /// A call being awaited whose reply stays where the server wrote it; the future that
-/// [`Call::message`](crate::Call::message) makes. Needs no particular runtime. Dropping
+/// [`Call::placed`](crate::Call::placed) makes. Needs no particular runtime. Dropping
 /// it cancels the call.
 ///
 /// ```no_run
-/// # use outrigger_client::{Buffer, Client, Error, MessageFuture};
+/// # use outrigger_client::{Buffer, Client, Error, PlacedFuture};
 /// # async fn render(client: &Client, scene: Buffer) -> Result<Option<Buffer>, Error> {
-/// let future: MessageFuture<'_> = client.call_buffer("app.render", scene).message();
+/// let future: PlacedFuture<'_> = client.call_buffer("app.render", scene).placed();
 /// Ok(future.await?.value)
 /// # }
 /// ```
 #[must_use = "futures do nothing unless polled"]
-pub struct MessageFuture<'a> {
+pub struct PlacedFuture<'a> {
     polled: Polled<'a, Flight<'a>>,
 }
 
-impl<'a> MessageFuture<'a> {
+impl<'a> PlacedFuture<'a> {
     pub(crate) fn new(flight: Flight<'a>) -> Self {
         let polled = Polled::new(flight.session, flight);
         Self { polled }
     }
 }
 
-impl Future for MessageFuture<'_> {
-    type Output = Result<Message, Error>;
+impl Future for PlacedFuture<'_> {
+    type Output = Result<PlacedReply, Error>;
 
     /// # Panics
     /// Panics if polled after it has ended.
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let (flight, outcome) = ready!(self.polled.poll(context));
-        Poll::Ready(outcome.and_then(|()| flight.finish_message()))
+        Poll::Ready(outcome.and_then(|()| flight.finish_placed()))
     }
 }
 
-impl fmt::Debug for MessageFuture<'_> {
+impl fmt::Debug for PlacedFuture<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("MessageFuture").field(&self.polled).finish()
+        f.debug_tuple("PlacedFuture").field(&self.polled).finish()
     }
 }
