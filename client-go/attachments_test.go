@@ -283,7 +283,7 @@ func TestSM_10_CallersWithTwoAttachmentsEachNeverWaitForEachOther(t *testing.T) 
 		var callers sync.WaitGroup
 		for range 64 {
 			callers.Go(func() {
-				for range 5 {
+				for range 3 {
 					ctx, cancel := context.WithTimeout(context.Background(), patience)
 					if err := exchangeThree(ctx, c, value); err != nil {
 						t.Error(err)
