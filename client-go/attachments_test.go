@@ -578,9 +578,10 @@ func TestAttachmentsAboveThePayloadLimitAreRefusedHere(t *testing.T) {
 		attached.Release()
 		_ = attached.Add(bufferOf(pattern(5000)))
 		_, err = c.CallAttached(testContext(t), "test.bulk", bufferOf(pattern(2<<20)), attached)
-		if !errors.Is(err, ErrBufferTooSmall) {
-			t.Error(err)
+		if !errors.Is(err, ErrBufferTooSmall) || attached.Len() != 1 {
+			t.Errorf("%v, %d attached", err, attached.Len())
 		}
+		attached.Release()
 		if _, err := c.Call(testContext(t), "outrigger.echo", nil); err != nil {
 			t.Errorf("the session: %v", err)
 		}

@@ -40,16 +40,13 @@ type parcel struct {
 
 // checkParcel refuses buffers that cannot be sent; they stay whose they are.
 func (c *Conn) checkParcel(value Buffer, attached *Attachments) error {
-	if err := c.checkRequest(value); err != nil {
+	if err := c.checkPart(value); err != nil {
 		return err
 	}
 	for i := range attached.Len() {
 		b := attached.buffers[i]
-		if err := c.checkRequest(b); err != nil {
+		if err := c.checkPart(b); err != nil {
 			return err
-		}
-		if uint64(b.Len()) > c.payloadMax {
-			return failure(CodeBufferTooSmall, b.Len(), c.payloadMax)
 		}
 		twice := b.cell != nil && b.cell == value.cell
 		for j := range i {
@@ -58,6 +55,16 @@ func (c *Conn) checkParcel(value Buffer, attached *Attachments) error {
 		if twice {
 			return failure(CodeInvalidArgument, "a buffer that is sent twice")
 		}
+	}
+	return nil
+}
+
+func (c *Conn) checkPart(b Buffer) error {
+	if err := c.checkRequest(b); err != nil {
+		return err
+	}
+	if uint64(b.Len()) > c.payloadMax {
+		return failure(CodeBufferTooSmall, b.Len(), c.payloadMax)
 	}
 	return nil
 }
@@ -75,10 +82,6 @@ func (c *Conn) sendParcel(
 			c.unpack(p)
 		}
 	}()
-	if uint64(p.value.Len()) > c.payloadMax {
-		c.release(r)
-		return failure(CodeBufferTooSmall, p.value.Len(), c.payloadMax)
-	}
 	if p.attached.Len() == 0 {
 		sent = true
 		if p.message != nil {

@@ -15,7 +15,7 @@ use nix::sys::socket::getsockopt;
 use nix::sys::socket::sockopt::PeerCredentials;
 use outrigger_layout::frame::{control, fds};
 use outrigger_layout::{Code, Error};
-use outrigger_ringbuf::{FrameReader, ServerBell};
+use outrigger_ringbuf::{FrameReader, ServerBell, is_private_uid};
 use rustix::fs::{FileType, OFlags, fcntl_getfl, fcntl_setfl, fstat};
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, socket_with};
@@ -26,7 +26,6 @@ use crate::handshake::Handshake;
 use crate::options::Options;
 use crate::segments;
 use crate::session::Session;
-use crate::trust;
 use crate::welcome::check_welcome;
 
 /// Bytes of a socket's path, without the zero behind it (`sun_path`).
@@ -67,7 +66,7 @@ pub(crate) fn connect(address: &str, options: &Options) -> Result<(Session, Inco
     };
     let (epoch, policy) = (terms.epoch, options.policy);
     let mut session = Session::new(terms, rings, Control::new(socket), bells, policy);
-    session.in_place = options.in_place && trust::is_private(uid);
+    session.in_place = options.in_place && is_private_uid(uid);
     session.post(control::READY, Code::OK, epoch, &[]);
     tracing::debug!(epoch, path = %path.display(), "session began");
     Ok((session, incoming))

@@ -20,9 +20,6 @@ use crate::buffer::Buffer;
 use crate::landing::ArchiveBytes;
 use crate::options::Options;
 
-/// Uid that the kernel shows for one that has none here, unless it was told another.
-const OVERFLOW_UID: u32 = 65_534;
-
 /// A lent buffer in which an archive is read.
 #[derive(Debug)]
 struct InPlace(Buffer);
@@ -78,24 +75,5 @@ unsafe impl Kept for InPlace {
     fn bytes(&self) -> &[u8] {
         // SAFETY: by the same promise the bytes do not change.
         unsafe { self.0.bytes() }
-    }
-}
-
-/// True if a server of this uid may be trusted with its memory at all.
-pub(crate) fn is_private(uid: u32) -> bool {
-    let told = std::fs::read_to_string("/proc/sys/kernel/overflowuid");
-    let overflow = told.ok().and_then(|text| text.trim().parse().ok());
-    uid != overflow.unwrap_or(OVERFLOW_UID) && uid != OVERFLOW_UID
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_overflow_uid_is_nobody_s_own() {
-        assert!(is_private(1000));
-        assert!(is_private(0));
-        assert!(!is_private(OVERFLOW_UID));
     }
 }

@@ -49,6 +49,7 @@ mod memory;
 mod producer;
 mod spin;
 pub mod sync;
+mod uid;
 mod view;
 mod watch;
 
@@ -62,5 +63,6 @@ pub use memfd::{Role, clear_segment, create_segment, map_received};
 pub use memory::{Memory, Orders};
 pub use producer::{Producer, ReserveError};
 pub use spin::{Budget, HYBRID_MAX, Policy, SPIN_MAX};
+pub use uid::is_private_uid;
 pub use view::RingView;
 pub use watch::Watch;

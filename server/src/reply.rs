@@ -161,14 +161,7 @@ impl<'a> Reply<'a> {
     /// TIMEOUT or PEER_GONE if no buffers could be had. If it takes some, what was attached
     /// before, or written, is gone then.
     pub fn attach<const N: usize>(&mut self, lens: [usize; N]) -> Result<[&mut [u8]; N], Error> {
-        let attached = attached(&mut self.worker, self.deadline_ns);
-        let takes_attachments = attached.takes_more();
-        attached.into_array(lens).inspect_err(|_| {
-            if takes_attachments {
-                self.scratch.clear();
-                self.form = Form::Scratch;
-            }
-        })
+        self.attach_by(|attached| attached.into_array(lens))
     }
 
     /// As [`Reply::attach`] for a number of attachments that is not known before. Allocates
@@ -177,9 +170,17 @@ impl<'a> Reply<'a> {
     /// # Errors
     /// As `attach`.
     pub fn attach_all(&mut self, lens: &[usize]) -> Result<Vec<&mut [u8]>, Error> {
+        self.attach_by(|attached| attached.into_list(lens))
+    }
+
+    /// Attaches; if that fails, nothing of the answer is left.
+    fn attach_by<'b, T>(
+        &'b mut self,
+        attach: impl FnOnce(Attached<'b>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
         let attached = attached(&mut self.worker, self.deadline_ns);
         let takes_attachments = attached.takes_more();
-        attached.into_list(lens).inspect_err(|_| {
+        attach(attached).inspect_err(|_| {
             if takes_attachments {
                 self.scratch.clear();
                 self.form = Form::Scratch;

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use outrigger_layout::{Code, Error};
+use outrigger_ringbuf::is_private_uid;
 use outrigger_ringbuf::sync::{AtomicU64, Ordering};
 use tokio::sync::watch;
 
@@ -20,7 +21,6 @@ use crate::quota::Quota;
 use crate::registry::Registry;
 use crate::session::{Intake, Session};
 use crate::sessions::{SessionStats, Sessions};
-use crate::trust::is_private;
 
 /// How far a server is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -141,7 +141,7 @@ impl Server {
             .map_err(text)?;
         let shared = Arc::new(Shared {
             limits,
-            in_place: in_place && is_private(rustix::process::geteuid().as_raw()),
+            in_place: in_place && is_private_uid(rustix::process::geteuid().as_raw()),
             registry,
             pool,
             pollers: Mutex::new(pollers),

@@ -15,9 +15,6 @@
 
 use crate::builder::Builder;
 
-/// Uid that the kernel shows for one that has none here, unless it was told another.
-const OVERFLOW_UID: u32 = 65_534;
-
 impl Builder {
     /// Has large requests of clients of this process's own uid read in place, archives
     /// included: no copy, and no protection by one. `--trust-clients-in-place` of a
@@ -47,24 +44,5 @@ impl Builder {
     pub(crate) fn in_place(mut self, in_place: bool) -> Self {
         self.in_place |= in_place;
         self
-    }
-}
-
-/// True if clients of this process's uid may be trusted with its memory at all.
-pub(crate) fn is_private(uid: u32) -> bool {
-    let told = std::fs::read_to_string("/proc/sys/kernel/overflowuid");
-    let overflow = told.ok().and_then(|text| text.trim().parse().ok());
-    uid != overflow.unwrap_or(OVERFLOW_UID) && uid != OVERFLOW_UID
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_overflow_uid_is_nobody_s_own() {
-        assert!(is_private(1000));
-        assert!(is_private(0));
-        assert!(!is_private(OVERFLOW_UID));
     }
 }
