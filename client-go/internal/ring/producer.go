@@ -2,6 +2,7 @@ package ring
 
 import (
 	"fmt"
+	"sync/atomic"
 
 	"github.com/outrigger-ipc/outrigger/client-go/internal/abi"
 )
@@ -12,8 +13,9 @@ import (
 type Producer struct {
 	slots   slots
 	control control
-	// published is the position of the first message not yet visible.
-	published uint64
+	// published is the position of the first message not yet visible, or about to be.
+	// The producer alone writes it; anybody may read it, see Reached.
+	published atomic.Uint64
 	// tail is the position of the next message; tail-published are staged.
 	tail uint64
 	// consumed is the highest position up to which the consumer is known to be done.
@@ -49,7 +51,7 @@ func NewProducer(memory Memory) *Producer {
 }
 
 // Position returns the position behind the last published message.
-func (p *Producer) Position() uint64 { return p.published }
+func (p *Producer) Position() uint64 { return p.published.Load() }
 
 // ConsumerPosition returns the position that the consumer itself has published,
 // unchecked. It is lazy: the consumer may be ahead of it by a quarter of the
@@ -70,7 +72,7 @@ func (p *Producer) Stage(header *abi.SlotHeader, payload []byte) error {
 	slot := p.slots.at(p.tail)
 	header.PayloadLen = uint32(copy(slot[abi.SlotHeaderSize:], payload))
 	header.EncodeBehindLap(slot)
-	if p.tail != p.published {
+	if p.tail != p.published.Load() {
 		// Not visible yet: the consumer awaits the first of the batch before it.
 		p.slots.lap(p.tail).Store(p.slots.lapOf(p.tail))
 	}
@@ -88,12 +90,12 @@ func (p *Producer) Stage(header *abi.SlotHeader, payload []byte) error {
 // index came first, and this load sees it. (virtio 1.3, section 2.7.10, makes the
 // same argument.)
 func (p *Producer) Publish() (ring bool) {
-	old := p.published
+	old := p.published.Load()
 	if p.tail == old {
 		return false
 	}
+	StoreRelease64(&p.published, p.tail) // before the lap: see Reached
 	armed := storeThenLoad(p.slots.lap(old), p.slots.lapOf(old), p.control.eventIndex)
-	p.published = p.tail
 	return armed-old < p.tail-old
 }
 
@@ -102,21 +104,20 @@ func (p *Producer) Publish() (ring bool) {
 //
 // Errors: ImpossibleError if the consumer cannot be there.
 func (p *Producer) Learn(position uint64) error {
-	if position > p.published {
-		return &ImpossibleError{Seen: position, Highest: p.published}
+	if highest := p.published.Load(); position > highest {
+		return &ImpossibleError{Seen: position, Highest: highest}
 	}
 	p.consumed = max(p.consumed, position)
 	return nil
 }
 
 // Reached reports whether the consumer can be at a position: the message before
-// it was published. It looks at the lap of that message's slot, so that anybody
-// may ask, at the price of a doubt about positions 2^32 laps ahead; Learn has none.
-func (p *Producer) Reached(position uint64) bool {
-	last := position - 1
-	ahead := p.slots.lapOf(last) - p.slots.lap(last).Load()
-	return position == 0 || int32(ahead) <= 0
-}
+// it was published. Anybody may ask about a position that came from the consumer,
+// who has seen a lap that was stored after published was.
+//
+// It does not look at the slot itself: that line is in the consumer's cache now, and
+// fetching it back was a sixth of a whole call.
+func (p *Producer) Reached(position uint64) bool { return position <= p.published.Load() }
 
 // refresh reads the position that the consumer published, the backstop.
 func (p *Producer) refresh() error {
