@@ -32,7 +32,7 @@ func (c *Conn) control() {
 func (c *Conn) socketFailed(err error) {
 	var broken *Error
 	if errors.As(err, &broken) {
-		c.defect(broken)
+		_ = c.defect(broken)
 	} else {
 		c.hungUp()
 	}

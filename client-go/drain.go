@@ -136,7 +136,7 @@ func (c *Conn) bury(r *record) {
 // looked at again. The control goroutine does the rest.
 func (c *Conn) seal(err error) {
 	c.sealed = true
-	c.defect(err)
+	_ = c.defect(err)
 }
 
 // arm arms all rings and reports whether all are empty. A sealed session counts

@@ -83,7 +83,7 @@ func (c *Conn) cancel(r *record) {
 	ringBell, err := c.push(l, &header, nil)
 	l.mu.Unlock()
 	if err != nil {
-		c.defect(err)
+		_ = c.defect(err)
 	} else if ringBell {
 		c.ringServer()
 	}

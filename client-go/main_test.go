@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -22,6 +23,10 @@ const fakeServerEnv = "OUTRIGGER_TEST_FAKE_SERVER"
 
 // bareEnv makes that one a bare one.
 const bareEnv = "OUTRIGGER_TEST_FAKE_SERVER_BARE"
+
+// runnerEnv holds the words before the test binary where the system itself cannot run
+// it: an emulator.
+const runnerEnv = "OUTRIGGER_TEST_RUNNER"
 
 // patience bounds every wait of the tests.
 const patience = 20 * time.Second
@@ -143,11 +148,18 @@ func testContext(t testing.TB) context.Context {
 	return ctx
 }
 
+// another is a command that runs this test binary once more.
+func another(arguments ...string) *exec.Cmd {
+	words := append(strings.Fields(os.Getenv(runnerEnv)), os.Args[0])
+	words = append(words, arguments...)
+	return exec.Command(words[0], words[1:]...)
+}
+
 // child starts a fake server in another process and returns its path.
 func child(t testing.TB) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "s")
-	command := exec.Command(os.Args[0])
+	command := another()
 	command.Env = append(os.Environ(), fakeServerEnv+"="+path)
 	command.Stderr = os.Stderr
 	stdin, err := command.StdinPipe()

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"runtime"
 	"slices"
 	"strings"
@@ -195,7 +194,7 @@ func TestAnIdleSessionTakesLittleMemory(t *testing.T) {
 // killOne starts a client and kills it in the middle of its calls.
 func killOne(t *testing.T, path string) {
 	t.Helper()
-	client := exec.Command(os.Args[0])
+	client := another()
 	client.Env = append(os.Environ(), stormEnv+"="+path)
 	out, err := client.StdoutPipe()
 	if err == nil {

@@ -47,7 +47,7 @@ func withSidecar(t *testing.T, test func(t *testing.T, s *sidecar), flags ...str
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer os.RemoveAll(folder)
+	defer func() { _ = os.RemoveAll(folder) }()
 	s := &sidecar{path: filepath.Join(folder, "s"), gone: make(chan struct{})}
 	s.cmd = exec.Command(binary, append([]string{"serve", "--socket", s.path}, flags...)...)
 	if err := s.cmd.Start(); err != nil {
@@ -73,7 +73,7 @@ func (s *sidecar) dial(t *testing.T, opts ...Option) *Conn {
 	for deadline := time.Now().Add(patience); time.Now().Before(deadline); {
 		var c *Conn
 		if c, err = Dial(context.Background(), "unix://"+s.path, opts...); err == nil {
-			t.Cleanup(func() { c.Close() })
+			t.Cleanup(func() { _ = c.Close() })
 			return c
 		}
 		time.Sleep(time.Millisecond)

@@ -202,7 +202,7 @@ func TestSidecarEndsWhenItsParentIsKilled(t *testing.T) {
 // spawner is another process that has spawned a command, and the pid of that.
 func spawner(t *testing.T, command []string) (*exec.Cmd, int) {
 	t.Helper()
-	parent := exec.Command(os.Args[0], "-test.run=^TestSpawnerThatIsKilled$")
+	parent := another("-test.run=^TestSpawnerThatIsKilled$")
 	parent.Env = append(os.Environ(), spawnerEnv+"="+strings.Join(command, "\n"))
 	output, err := parent.StdoutPipe()
 	if err != nil {

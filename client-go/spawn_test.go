@@ -246,7 +246,7 @@ func TestSidecarThatDoesNotEndIsToldAndThenKilled(t *testing.T) {
 	option, text := logTo()
 	impatient := func(o *options) { o.patience = 50 * time.Millisecond }
 	c := spawnTest(t, binary, nil, option, impatient)
-	go c.Call(context.Background(), "test.sleep", []byte("60000"))
+	go func() { _, _ = c.Call(context.Background(), "test.sleep", []byte("60000")) }()
 	eventually(t, "the call is in flight", func() bool { return c.Stats().Calls == 1 })
 	// A worker that answers this has seen another take the call before.
 	if _, err := c.Call(testContext(t), "test.echo.pool", nil); err != nil {

@@ -155,7 +155,7 @@ func (j *Judge) write(c *testCase, value rkyv.Encodable) error {
 		return err
 	}
 	if !bytes.Equal(written, c.canonical) {
-		return fmt.Errorf("Go writes\n%x\nand rkyv\n%x\nof", written, c.canonical)
+		return fmt.Errorf("written by Go\n%x\nand by rkyv\n%x\nof", written, c.canonical)
 	}
 	if c.origin == originValue {
 		return j.send(c.kind, written)
@@ -177,11 +177,11 @@ func (j *Judge) writeVaried(index int, kind *Kind, value rkyv.Encodable) error {
 		}
 		view, err := kind.Parse(written)
 		if err != nil {
-			return fmt.Errorf("Go refuses what it wrote: %w\n%x", err, written)
+			return fmt.Errorf("refused by Go, which wrote it: %w\n%x", err, written)
 		}
 		again, err := rkyv.Marshal(kind.Load(view))
 		if err != nil || !bytes.Equal(again, written) {
-			return fmt.Errorf("Go writes\n%x\nand then\n%x (%v)", written, again, err)
+			return fmt.Errorf("written by Go\n%x\nand then\n%x (%v)", written, again, err)
 		}
 		if err := j.send(index, written); err != nil {
 			return err

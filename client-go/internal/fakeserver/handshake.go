@@ -20,7 +20,7 @@ var epochs atomic.Uint64
 
 // serve is one connection from HELLO to its end.
 func (s *Server) serve(socket *net.UnixConn) {
-	defer socket.Close()
+	defer func() { _ = socket.Close() }()
 	var frame [abi.HelloSize]byte
 	if _, err := io.ReadFull(socket, frame[:]); err != nil {
 		return

@@ -114,7 +114,7 @@ func (l *ledger) announce(side uint32, bufferLen uint64) *extent {
 		l.session.server.violated("fake: %v", err)
 		return nil
 	}
-	defer unix.Close(fd)
+	defer func() { _ = unix.Close(fd) }()
 	l.nextID++
 	e := &extent{
 		id: uint32(l.nextID), side: side, bufferLen: bufferLen, memory: memory,

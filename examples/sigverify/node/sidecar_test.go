@@ -118,7 +118,7 @@ func TestWholeRunPassesWithASidecarThatRunsAlready(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer os.RemoveAll(folder)
+	defer func() { _ = os.RemoveAll(folder) }()
 	opts := brief()
 	opts.socket = filepath.Join(folder, "s")
 
