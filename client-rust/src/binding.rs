@@ -4,8 +4,9 @@
 //! first call, by a frame on the control socket; from then on its id is found here.
 //! Two first calls at once both ask, and get the same id.
 
+use std::array;
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
 use outrigger_layout::limits::METHOD_NAME_MAX;
 use outrigger_layout::{Code, Error};
@@ -16,11 +17,42 @@ use crate::waiter::{Wait, Waiter};
 /// 128 bits over the schema of a method's messages; zero for an untyped method.
 pub(crate) type Fingerprint = [u8; 16];
 
+/// Places of the front.
+const FRONT_LEN: usize = 64;
+
 /// The bindings of one session.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Bindings {
+    /// The first method of each place, for a look that takes no lock and hashes no name.
+    /// Nothing is ever unbound, so a place once taken says the same for ever.
+    front: [OnceLock<Bound>; FRONT_LEN],
+    /// All of them.
     known: RwLock<HashMap<Fingerprint, HashMap<Box<str>, u16>>>,
     pending: Mutex<Pending>,
+}
+
+/// A method and its id.
+#[derive(Debug)]
+struct Bound {
+    name: Box<str>,
+    fingerprint: Fingerprint,
+    method: u16,
+}
+
+impl Bound {
+    fn is(&self, name: &str, fingerprint: &Fingerprint) -> bool {
+        *self.name == *name && self.fingerprint == *fingerprint
+    }
+}
+
+impl Default for Bindings {
+    fn default() -> Self {
+        Self {
+            front: array::from_fn(|_| OnceLock::new()),
+            known: RwLock::default(),
+            pending: Mutex::default(),
+        }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -61,6 +93,10 @@ pub(crate) fn check_name(name: &str) -> Result<(), Error> {
 impl Bindings {
     /// The id of a method, if it is bound.
     pub(crate) fn find(&self, name: &str, fingerprint: &Fingerprint) -> Option<u16> {
+        let place = self.front[place_of(name, fingerprint)].get();
+        if let Some(bound) = place.filter(|bound| bound.is(name, fingerprint)) {
+            return Some(bound.method);
+        }
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
         known.get(fingerprint)?.get(name).copied()
     }
@@ -86,6 +122,12 @@ impl Bindings {
         let (name, fingerprint, question) = asked
             .ok_or_else(|| Error::protocol(format!("BOUND of token {token} (it was not asked)")))?;
         if let Ok(method) = answer {
+            // Taken by another before: this one is found below.
+            let _ = self.front[place_of(&name, &fingerprint)].set(Bound {
+                name: name.clone(),
+                fingerprint,
+                method,
+            });
             let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
             known.entry(fingerprint).or_default().insert(name, method);
         }
@@ -107,6 +149,20 @@ impl Bindings {
             .filter_map(|(_, _, question)| lock(&question.state).waiter.take())
             .collect()
     }
+}
+
+/// Where a method stands in the front: by its fingerprint, which is a hash itself, and the
+/// end of its name, in which methods of one service differ.
+fn place_of(name: &str, fingerprint: &Fingerprint) -> usize {
+    const WORD: usize = size_of::<u64>();
+    /// 2^64 by the golden ratio, which spreads what differs in a few bits.
+    const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
+    let (name, mut end, mut hash) = (name.as_bytes(), [0; WORD], [0; WORD]);
+    let len = name.len().min(WORD);
+    end[..len].copy_from_slice(&name[name.len() - len..]);
+    hash.copy_from_slice(&fingerprint[..WORD]);
+    let mixed = u64::from_le_bytes(end) ^ u64::from_le_bytes(hash) ^ name.len() as u64;
+    (mixed.wrapping_mul(SPREAD) >> (u64::BITS - FRONT_LEN.ilog2())) as usize
 }
 
 impl Question {
@@ -140,6 +196,26 @@ mod tests {
         assert_eq!(other.poll(Wait::Look), Some(Err(full)));
         assert_eq!(bindings.find("other", &[0; 16]), None);
         assert!(bindings.answer(second, Ok(1)).is_err(), "answered twice");
+    }
+
+    #[test]
+    fn methods_that_share_a_place_are_all_found() {
+        let bindings = Bindings::default();
+        let names: Vec<_> = (0..10 * FRONT_LEN).map(|n| format!("many.{n}")).collect();
+        for (name, method) in names.iter().zip(1..) {
+            let (token, _) = bindings.ask(name, &[0; 16]);
+            bindings.answer(token, Ok(method)).unwrap();
+        }
+        let taken = bindings.front.iter().flat_map(OnceLock::get).count();
+        assert!(
+            taken > FRONT_LEN / 2,
+            "{taken} places for {} names",
+            names.len()
+        );
+        for (name, method) in names.iter().zip(1..) {
+            assert_eq!(bindings.find(name, &[0; 16]), Some(method));
+            assert_eq!(bindings.find(name, &[1; 16]), None);
+        }
     }
 
     #[test]

@@ -19,7 +19,6 @@ use crate::placed::PlacedReply;
 use crate::record::{Answer, Place, Record};
 use crate::session::Session;
 use crate::storage::Storage;
-use crate::waiter::Wakes;
 
 /// Where a reply's archive is.
 #[derive(Debug)]
@@ -132,8 +131,7 @@ impl Flight<'_> {
             0 => Vec::new(),
             _ => take_attachments(session, record, keep),
         };
-        let mut wakes = Wakes::default();
-        wakes.push(session.release(seat.record));
+        session.free(seat.record);
         let Answer {
             code,
             codec,

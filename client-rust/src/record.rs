@@ -116,6 +116,8 @@ pub(crate) enum Remains {
 #[derive(Debug)]
 #[repr(align(128))]
 pub(crate) struct Record {
+    /// Index of the lane whose credit it is.
+    lane: usize,
     /// The phase is one that its caller waits for.
     event: AtomicBool,
     inner: Mutex<Inner>,
@@ -137,7 +139,8 @@ struct Inner {
 }
 
 impl Record {
-    pub(crate) fn new() -> Self {
+    /// The record of a credit of this lane.
+    pub(crate) fn new(lane: usize) -> Self {
         let inner = Inner {
             phase: Phase::Free,
             abandoned: false,
@@ -149,9 +152,14 @@ impl Record {
             inline: [0; INLINE_MAX as usize],
         };
         Self {
+            lane,
             event: AtomicBool::new(false),
             inner: Mutex::new(inner),
         }
+    }
+
+    pub(crate) fn lane(&self) -> usize {
+        self.lane
     }
 
     /// Takes the record: for a call whose CALL is about to be published, or that needs
@@ -422,7 +430,7 @@ mod tests {
 
     #[test]
     fn a_correlation_names_its_record_and_is_never_used_twice() {
-        let record = Record::new();
+        let record = Record::new(0);
         let mut seen = Vec::new();
         for _ in 0..3 {
             let correlation = record.begin(RECORDS_MAX - 1, Phase::Sent(Codec::RAW));
@@ -438,7 +446,7 @@ mod tests {
 
     #[test]
     fn an_answer_is_delivered_once_and_only_to_its_own_call() {
-        let record = Record::new();
+        let record = Record::new(0);
         let correlation = record.begin(0, Phase::Sent(Codec::RAW));
         assert!(answered(&record, correlation + (1 << 16), value(3)).is_err());
         assert!(!record.has_event());
@@ -453,7 +461,7 @@ mod tests {
 
     #[test]
     fn an_abandoned_call_keeps_its_record_until_the_reply() {
-        let record = Record::new();
+        let record = Record::new(0);
         let correlation = record.begin(0, Phase::Sent(Codec::RAW));
         assert!(matches!(record.abandon(), Remains::Reply));
         assert!(record.is_sent(correlation));
@@ -464,7 +472,7 @@ mod tests {
 
     #[test]
     fn a_success_of_another_codec_is_refused_and_an_error_of_one_is_not() {
-        let record = Record::new();
+        let record = Record::new(0);
         let correlation = record.begin(0, Phase::Sent(Codec::JSON));
         assert!(answered(&record, correlation, value(3)).is_err());
         let error = Answer {

@@ -33,7 +33,7 @@ use crate::spares::Spares;
 use crate::stats::{Counters, Stats};
 use crate::stock::Stock;
 use crate::timers::Timers;
-use crate::waiter::{Waiter, Wakes};
+use crate::waiter::Waiter;
 use crate::wanted::Wanted;
 use crate::welcome::Terms;
 
@@ -89,7 +89,9 @@ impl Session {
             .map(|(index, view)| Lane::new(view, index * credits, credits))
             .collect();
         Self {
-            records: (0..lanes.len() * credits).map(|_| Record::new()).collect(),
+            records: (0..lanes.len() * credits)
+                .map(|index| Record::new(index / credits))
+                .collect(),
             lanes,
             inbox: Mutex::new(Inbox::new(rings.replies, rings.grants)),
             watches: rings.watches.into_iter().map(Watch::new).collect(),
@@ -123,7 +125,7 @@ impl Session {
 
     /// The lane of a record.
     pub(crate) fn lane_of(&self, record: usize) -> &Lane {
-        &self.lanes[record / self.terms.credits]
+        &self.lanes[self.records[record].lane()]
     }
 
     pub(crate) fn record(&self, index: usize) -> &Record {
@@ -291,6 +293,15 @@ impl Session {
         self.credits.next()
     }
 
+    /// Gives the credit of a record back, to whoever waits for one.
+    ///
+    /// Preconditions: no lock is held, as he is woken.
+    pub(crate) fn free(&self, record: usize) {
+        if let Some(next) = self.release(record) {
+            next.wake();
+        }
+    }
+
     /// Gives a call up: what it holds goes back, now or with the server's answer.
     pub(crate) fn abandon(&self, seat: Seat) {
         // Counted before the record is abandoned, as the answer may come at once and
@@ -301,8 +312,7 @@ impl Session {
             Remains::Record(leases) => {
                 self.waiting.leave();
                 self.give_all_back(leases);
-                let mut wakes = Wakes::default();
-                wakes.push(self.release(seat.record));
+                self.free(seat.record);
                 return;
             }
             Remains::Grant(leases) => self.give_all_back(leases),
