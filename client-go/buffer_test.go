@@ -303,7 +303,7 @@ func TestARecallBeforeAReplyIsReadWithIt(t *testing.T) {
 		if _, err := c.Call(testContext(t), "recall", nil); err != nil {
 			t.Fatal(err)
 		}
-		c.token.Lock() // whoever reads has read everything
+		c.token.Lock()   // whoever reads has read everything
 		c.token.Unlock() //nolint:staticcheck // SA2001: that is all that it is for
 		if stocked := c.Stats().BuffersStocked; stocked != 0 {
 			t.Fatalf("%d buffers are still in stock", stocked)
