@@ -61,8 +61,8 @@ func TestWhereTheSidesDifferTheRunEnds(t *testing.T) {
 	wrong := bytes.Clone(archive)
 	wrong[0] = 0xc3
 	for want, c := range map[string]testCase{
-		"rkyv says false, and Go <nil>":                  {0, 1, archive, nil},
-		"rkyv says true, and Go archive position 0":      {1, 1, wrong, wrong},
+		"rkyv says false, and Go <nil>":                      {0, 1, archive, nil},
+		"rkyv says true, and Go archive position 0":          {1, 1, wrong, wrong},
 		"Chain, case 0, origin 1: written by Go\n416461ffff": {1, 1, archive, other},
 	} {
 		if _, _, err := run(c, 1); !strings.Contains(fmt.Sprint(err), want) {
