@@ -58,7 +58,7 @@
 //
 // # Platforms
 //
-// Sessions work on Linux, amd64 and arm64 (not yet run there); elsewhere Dial and
+// Sessions work on Linux, amd64 and arm64 (there in QEMU only, so far); elsewhere Dial and
 // Spawn return an error that is errors.ErrUnsupported.
 package outrigger
 
