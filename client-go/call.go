@@ -84,7 +84,7 @@ func (c *Conn) await(ctx context.Context, r *record, spare bool) (reading bool, 
 	v := c.waitReading(r, r.lane.replies, ctx.Done(), nil)
 	if v == gaveUp {
 		c.cancel(r)
-		return false, c.abandon(r, expired(ctx.Err()))
+		return false, c.abandon(r, c.givenUp(ctx.Err()))
 	}
 	return v == readIt, nil
 }

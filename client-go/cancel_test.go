@@ -17,11 +17,10 @@ func TestDeadlineEndsTheCallAndTellsTheServer(t *testing.T) {
 		_, session, c := pair(t, fakeserver.Options{}, WithWait(policy))
 		var err error
 		// On a slow machine the deadline passes before anything is sent: again, with more.
-		for calls, patient := uint64(0), 10*time.Millisecond; calls == 0; patient *= 2 {
-			ctx, cancel := context.WithTimeout(context.Background(), patient)
-			defer cancel()
+		for short := 10 * time.Millisecond; c.Stats().Calls == 0 && short < patience; short *= 2 {
+			ctx, cancel := context.WithTimeout(context.Background(), short)
 			_, err = c.Call(ctx, "never", nil)
-			calls = c.Stats().Calls
+			cancel()
 		}
 		if !errors.Is(err, ErrTimeout) || !errors.Is(err, context.DeadlineExceeded) ||
 			!errors.Is(

@@ -64,6 +64,8 @@ type Conn struct {
 	abandoned atomic.Int32
 	counters  counters
 	beltState beltState
+	// collecting: somebody has the garbage collector look for forgotten buffers.
+	collecting atomic.Bool
 
 	// The control socket; see control.go and finish.go.
 	socket     *net.UnixConn

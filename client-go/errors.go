@@ -137,7 +137,7 @@ func received(code uint16, message []byte) *Error {
 }
 
 // expired translates the error of a context that is done.
-func expired(err error) error {
+func expired(err error) *Error {
 	if errors.Is(err, context.DeadlineExceeded) {
 		return errTimedOut
 	}

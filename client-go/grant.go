@@ -125,7 +125,7 @@ func (c *Conn) borrow(
 	}
 	switch c.waitForGrant(ctx, r, p) {
 	case gaveUp:
-		return c.abandon(r, expired(ctx.Err()))
+		return c.abandon(r, c.givenUp(ctx.Err()))
 	case stopped:
 		return c.abandon(r, c.refusal())
 	}
@@ -135,7 +135,7 @@ func (c *Conn) borrow(
 	case a.ended != nil:
 		err = a.ended
 	case a.extent == nil:
-		err = refused(a)
+		err = c.refused(a)
 	default:
 		into[0] = granted{a.extent, a.ref}
 		copy(into[1:], a.attached[:a.attachedCount])
@@ -300,15 +300,4 @@ func (a *answer) readGrant(
 	g.ref.Decode(a.body[:])
 	g.extent, err = extents.resolve(&g.ref, abi.SideClient)
 	return g, err
-}
-
-// refused returns the error of an ALLOC that was not granted.
-func refused(a *answer) error {
-	var refusal abi.Refusal
-	refusal.Decode(a.body[:])
-	if Code(a.code) == CodeBufferTooSmall {
-		return failure(CodeBufferTooSmall, refusal.Needed, refusal.Available)
-	}
-	return failure(Code(a.code),
-		fmt.Sprintf("%d bytes needed, %d available", refusal.Needed, refusal.Available))
 }

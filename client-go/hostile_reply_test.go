@@ -273,7 +273,9 @@ func TestCorruptLapEndsTheSession(t *testing.T) {
 }
 
 func TestPositionThatCannotBeEndsTheSession(t *testing.T) {
-	for _, position := range []uint64{2, 65, 1 << 20, 1 << 31} {
+	for _, position := range []uint64{
+		2, 65, 1 << 20, 1 << 31, 1 << 32, 64<<32 + 1, 1 << 63, math.MaxUint64,
+	} {
 		callBreaks(t, fakeserver.Tamper{Reply: func(h *abi.SlotHeader, payload []byte) []byte {
 			h.Deadline = position
 			return payload

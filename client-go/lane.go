@@ -12,7 +12,7 @@ import (
 // records of the calls that may be in flight on it.
 //
 //	field             written by
-//	requests, calls…  the holder of mu
+//	requests, calls…  the holder of mu; where they stand, anybody may ask
 //	replies, replied  the holder of the session's token
 //	free              anybody, atomically
 type lane struct {

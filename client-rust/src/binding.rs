@@ -19,6 +19,7 @@ pub(crate) type Fingerprint = [u8; 16];
 
 /// Places of the front.
 const FRONT_LEN: usize = 64;
+const _: () = assert!(FRONT_LEN.is_power_of_two());
 
 /// The bindings of one session.
 #[derive(Debug)]
@@ -155,7 +156,8 @@ impl Bindings {
 /// end of its name, in which methods of one service differ.
 fn place_of(name: &str, fingerprint: &Fingerprint) -> usize {
     const WORD: usize = size_of::<u64>();
-    /// 2^64 by the golden ratio, which spreads what differs in a few bits.
+    /// 2^64 by the golden ratio, which spreads what differs in a few bits (Knuth, The Art of
+    /// Computer Programming 3, section 6.4: multiplicative hashing).
     const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
     let (name, mut end, mut hash) = (name.as_bytes(), [0; WORD], [0; WORD]);
     let len = name.len().min(WORD);
@@ -216,6 +218,10 @@ mod tests {
             assert_eq!(bindings.find(name, &[0; 16]), Some(method));
             assert_eq!(bindings.find(name, &[1; 16]), None);
         }
+        let (token, _) = bindings.ask(&names[0], &[1; 16]);
+        bindings.answer(token, Ok(u16::MAX)).unwrap();
+        assert_eq!(bindings.find(&names[0], &[1; 16]), Some(u16::MAX));
+        assert_eq!(bindings.find(&names[0], &[0; 16]), Some(1));
     }
 
     #[test]

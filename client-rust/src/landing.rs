@@ -131,7 +131,6 @@ impl Flight<'_> {
             0 => Vec::new(),
             _ => take_attachments(session, record, keep),
         };
-        session.free(seat.record);
         let Answer {
             code,
             codec,
@@ -144,6 +143,8 @@ impl Flight<'_> {
             Place::Inline(len) => Value::Inline(len),
             Place::Lent(lease) => Value::Lent(Buffer::lent(session, lease)),
         };
+        // Who is woken is foreign code: everything has its owner by now.
+        session.free(seat.record);
         if let Some(inline) = refusal {
             let words = match value {
                 Value::Lent(words) => words.to_vec(),

@@ -169,11 +169,11 @@ impl Estate {
             None => left.account = Some(Arc::clone(account)),
         }
         let Some(segments) = segments else { return };
-        if left.segments.len() == PAIRS_MAX {
-            // It is freed, if the client is honest, but counts all the same.
-            left.segments.pop_front();
+        // Those that were left first may be used again first, so they stay. The others are
+        // freed, if the client is honest, but count all the same.
+        if left.segments.len() < PAIRS_MAX {
+            left.segments.push_back((Instant::now(), segments));
         }
-        left.segments.push_back((Instant::now(), segments));
     }
 
     /// The process has ended: nobody maps anything any more.

@@ -20,6 +20,8 @@ type Producer struct {
 	tail uint64
 	// consumed is the highest position up to which the consumer is known to be done.
 	consumed uint64
+	// Who asks another producer, beside this one in memory, keeps his distance.
+	_ [abi.LimitLine]byte
 }
 
 // FullError says that every slot holds an unread message. Credits exclude it,

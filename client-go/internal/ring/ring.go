@@ -21,7 +21,7 @@
 //
 // A ring works over any []byte, so tests run it on the heap under -race.
 // Producer and Consumer are thread-compatible: one caller at a time, except for
-// Consumer.Ready, which anybody may ask.
+// Consumer.Ready, Producer.Reached and Producer.ConsumerPosition, which anybody may ask.
 package ring
 
 import (

@@ -158,6 +158,37 @@ func TestReachedKnowsWhatWasPublished(t *testing.T) {
 	}
 }
 
+// TestWhoSeesAMessageSeesItsPositionReached holds the order of two stores: the position
+// comes before the lap, as the consumer's word of it may be checked at once.
+func TestWhoSeesAMessageSeesItsPositionReached(t *testing.T) {
+	const messages = 200_000
+	p, c, _ := heapRing(64, 64)
+	go func() {
+		for range messages {
+			for p.Stage(&abi.SlotHeader{}, nil) != nil {
+				runtime.Gosched()
+			}
+			p.Publish()
+		}
+	}()
+	var h abi.SlotHeader
+	for position := uint64(1); position <= messages; position++ {
+		for found := false; !found; {
+			var err error
+			if found, err = c.Peek(&h); err != nil {
+				t.Fatal(err)
+			}
+			if !p.Reached(c.Position()) || found && !p.Reached(position) {
+				t.Fatalf("message %d is there, and its position is not reached", position)
+			}
+			if !found {
+				runtime.Gosched()
+			}
+		}
+		c.Release()
+	}
+}
+
 func TestCorruptLapIsAnErrorNotEmpty(t *testing.T) {
 	for _, lap := range []uint32{2, 3, 1<<32 - 1} {
 		_, c, memory := heapRing(4, 64)

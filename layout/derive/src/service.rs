@@ -47,6 +47,9 @@ pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> Result<TokenS
     }
     let constants = parse_constants(&mut item)?;
     let methods = parse_methods(&mut item)?;
+    if !options.no_client {
+        check_constructor(&methods)?;
+    }
     // A program that only calls the service implements it nowhere.
     item.attrs.push(parse_quote!(#[allow(dead_code)]));
     item.supertraits.push(parse_quote!(::core::marker::Send));
@@ -118,6 +121,18 @@ fn parse_methods(item: &mut ItemTrait) -> Result<Vec<Method>> {
         return Err(Error::new_spanned(&item.ident, text));
     }
     Ok(methods)
+}
+
+/// The client's own `new` is taken: it has a method for each of the trait's.
+fn check_constructor(methods: &[Method]) -> Result<()> {
+    match methods.iter().find(|method| method.ident == "new") {
+        Some(method) => {
+            let text = "the client has a `new` of its own: call the function otherwise, with \
+                        #[outrigger(name = \"new\")] above it";
+            Err(Error::new_spanned(&method.ident, text))
+        }
+        None => Ok(()),
+    }
 }
 
 /// The messages of all methods, each once: a type that is none is one error and not one

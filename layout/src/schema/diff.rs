@@ -59,12 +59,8 @@ impl Verdict {
     /// What it means, as part of a sentence.
     pub fn words(self) -> &'static str {
         match self {
-            Self::Appended => {
-                "safe in both directions: the new side has appended, the old one does not see it"
-            }
-            Self::Older => {
-                "safe in both directions: the old side has appended, the new one does not see it"
-            }
+            Self::Appended => "safe in both directions: the new side has appended",
+            Self::Older => "safe in both directions: the old side has appended",
             Self::Harmless => "safe in both directions: the messages are the same",
             Self::Constant => {
                 "safe: a constant, on which no message depends; \
@@ -418,7 +414,9 @@ impl Walk<'_> {
         for (index, variant) in after.iter().enumerate() {
             if !before.iter().any(|other| other.name == variant.name) {
                 let version = version(since.get(index));
-                self.say(owner, format!("variant {} is new{version}", variant.name));
+                let (name, appended) = (&variant.name, !version.is_empty());
+                let refused = ["", "; who does not know it refuses it"][usize::from(appended)];
+                self.say(owner, format!("variant {name} is new{version}{refused}"));
             }
         }
         self.order(owner, "variants", &names(before), &names(after));

@@ -69,8 +69,8 @@ fn what_was_appended_is_safe_in_both_directions() {
     let (code, text) = Two::of(&first, &second).diff();
     assert_eq!(code, Some(0), "{text}");
     let wanted = "\
-diaries.keep: safe in both directions: the new side has appended, the old one does not see it
-  Weather: variant Fog is new (since 2)
+diaries.keep: safe in both directions: the new side has appended
+  Weather: variant Fog is new (since 2); who does not know it refuses it
   Entry: field readers: Option<Vec<String>> is new (since 2)
   Receipt: field readers: Option<Vec<String>> is new (since 2)
   Refused: field instead: Option<Box<str>> is new (since 2)
