@@ -96,7 +96,8 @@ func (c *Conn) finish() {
 	if cause.err == ErrClosed {
 		why = "closed by this side" // the error's own words read like a fault
 	}
-	c.log.Info("outrigger: session ended", "epoch", c.epoch, "cause", why)
+	c.log.Info("outrigger: session ended",
+		"epoch", c.epoch, "cause", why, "buffers_held", max(c.counters.held.Load(), 0))
 	c.sweep(cause.err)
 	c.leave()
 	if cause.bye {
