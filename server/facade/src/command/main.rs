@@ -6,7 +6,7 @@ mod schema;
 mod sessions;
 mod source;
 
-use std::io::{Read, Write};
+use std::io::{IsTerminal, Read, Write};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -185,7 +185,13 @@ fn standard_input() -> Result<Vec<u8>, Error> {
 
 fn print(bytes: &[u8]) -> Result<(), Error> {
     let mut out = std::io::stdout().lock();
-    let written = out.write_all(bytes).and_then(|()| out.flush());
+    // A prompt begins its own line; what is piped is the reply and nothing else.
+    let end: &[u8] = match out.is_terminal() && !bytes.ends_with(b"\n") {
+        true => b"\n",
+        false => b"",
+    };
+    let written = out.write_all(bytes).and_then(|()| out.write_all(end));
+    let written = written.and_then(|()| out.flush());
     match written {
         // Whoever reads has read enough (`outrigger methods | head -1`).
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
