@@ -414,8 +414,11 @@ impl Walk<'_> {
         for (index, variant) in after.iter().enumerate() {
             if !before.iter().any(|other| other.name == variant.name) {
                 let version = version(since.get(index));
-                let (name, appended) = (&variant.name, !version.is_empty());
-                let refused = ["", "; who does not know it refuses it"][usize::from(appended)];
+                let refused = match version.is_empty() {
+                    true => "",
+                    false => "; who does not know it refuses it",
+                };
+                let name = &variant.name;
                 self.say(owner, format!("variant {name} is new{version}{refused}"));
             }
         }
