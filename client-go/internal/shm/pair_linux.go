@@ -22,7 +22,7 @@ func SocketPair() (*net.UnixConn, *os.File, error) {
 	}
 	theirs := os.NewFile(uintptr(fds[1]), "outrigger-socket")
 	own := os.NewFile(uintptr(fds[0]), "outrigger-socket")
-	defer own.Close()
+	defer func() { _ = own.Close() }()
 	connection, err := net.FileConn(own) // of a duplicate
 	if err != nil {
 		_ = theirs.Close()
