@@ -13,10 +13,11 @@ use outrigger_layout::limits::INLINE_MAX;
 use outrigger_layout::message::ArchiveMemory;
 use outrigger_layout::{Code, Codec, Error};
 
+use crate::answer::{Answer, Place};
 use crate::buffer::Buffer;
 use crate::flight::{Flight, Stage};
 use crate::placed::PlacedReply;
-use crate::record::{Answer, Place, Record};
+use crate::record::Record;
 use crate::session::Session;
 use crate::storage::Storage;
 

@@ -65,6 +65,7 @@
 
 mod agreement;
 mod allocation;
+mod answer;
 mod asking;
 mod belt;
 mod binding;

@@ -22,9 +22,10 @@ use std::sync::{Mutex, MutexGuard};
 
 use outrigger_layout::buffer::BufferRef;
 use outrigger_layout::limits::INLINE_MAX;
-use outrigger_layout::{Code, Codec, Error};
+use outrigger_layout::{Codec, Error};
 use outrigger_ringbuf::sync::{AtomicBool, Ordering};
 
+use crate::answer::{Answer, Place};
 use crate::lease::Lease;
 use crate::leases::Leases;
 use crate::lock::lock;
@@ -60,33 +61,6 @@ pub(crate) enum Phase {
     Sent(Codec),
     /// REPLY has arrived.
     Answered(Answer),
-}
-
-/// A REPLY, checked. What is inline lies in the record, then with the caller; and so do
-/// the attachments.
-#[derive(Debug)]
-pub(crate) struct Answer {
-    /// Outcome.
-    pub(crate) code: Code,
-    /// Encoding of the value.
-    pub(crate) codec: Codec,
-    /// Where value or message are.
-    pub(crate) place: Place,
-    /// Bytes of the message, if a typed detail stands behind it.
-    pub(crate) message_len: Option<usize>,
-    /// How many attachments there are.
-    pub(crate) attachments: usize,
-}
-
-/// Where the value of an answer is; or the message, if its code is not 0.
-#[derive(Debug)]
-pub(crate) enum Place {
-    /// There is none.
-    Nowhere,
-    /// In the record: that many bytes.
-    Inline(usize),
-    /// In a lent buffer.
-    Lent(Lease),
 }
 
 /// To whom an answer of the server went.
@@ -411,6 +385,8 @@ pub(crate) fn named_twice(reference: &BufferRef, message: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use outrigger_layout::Code;
+
     use super::*;
 
     fn value(len: usize) -> Answer {
