@@ -18,6 +18,7 @@ pub mod document;
 pub mod mismatch;
 pub mod node;
 mod variant;
+mod verdict;
 pub mod version;
 
 pub use canonical::{

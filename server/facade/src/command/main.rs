@@ -186,9 +186,10 @@ fn standard_input() -> Result<Vec<u8>, Error> {
 fn print(bytes: &[u8]) -> Result<(), Error> {
     let mut out = std::io::stdout().lock();
     // A prompt begins its own line; what is piped is the reply and nothing else.
-    let end: &[u8] = match out.is_terminal() && !bytes.ends_with(b"\n") {
-        true => b"\n",
-        false => b"",
+    let end: &[u8] = if out.is_terminal() && !bytes.ends_with(b"\n") {
+        b"\n"
+    } else {
+        b""
     };
     let written = out.write_all(bytes).and_then(|()| out.write_all(end));
     let written = written.and_then(|()| out.flush());
