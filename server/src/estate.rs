@@ -245,3 +245,50 @@ impl Drop for Holding {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use outrigger_ringbuf::create_segment;
+
+    use super::*;
+    use crate::quota::Quota;
+
+    const PAGE: u64 = 4096;
+
+    fn segments(len: u64) -> Segments {
+        let (server, server_map) = create_segment(Role::Server, len).unwrap();
+        let (client, client_map) = create_segment(Role::Client, len).unwrap();
+        Segments {
+            fds: [server, client],
+            mappings: [Arc::new(server_map), Arc::new(client_map)],
+        }
+    }
+
+    /// A process dials so often that more sessions end than can be kept.
+    #[test]
+    fn what_was_left_first_stays_to_be_used_again_and_all_of_it_counts() {
+        let quota = Quota::new(1 << 30, 1 << 30);
+        let estate = Estate::new(1);
+        for index in 0..=PAIRS_MAX as u64 {
+            let account = quota.open(1);
+            account.charge(2 * PAGE).unwrap();
+            // The first is told from the others by its length.
+            let len = if index == 0 { PAGE } else { 2 * PAGE };
+            estate.inherit(&account, Some(segments(len)));
+        }
+        let next = quota.open(1);
+        assert!(
+            estate.reuse((PAGE, PAGE), &next).is_none(),
+            "it is too early"
+        );
+        let count = {
+            let mut left = lock(&estate.left);
+            left.segments[0].0 -= REUSE_AFTER;
+            left.segments.len()
+        };
+        assert_eq!(count, PAIRS_MAX);
+        assert!(estate.reuse((PAGE, PAGE), &next).is_some());
+        assert_eq!(next.charged(), 2 * PAGE);
+        assert_eq!(quota.used().0, (PAIRS_MAX as u64 + 1) * 2 * PAGE);
+    }
+}
