@@ -64,8 +64,10 @@ type Conn struct {
 	abandoned atomic.Int32
 	counters  counters
 	beltState beltState
-	// collecting: somebody has the garbage collector look for forgotten buffers.
+	// collecting: the garbage collector looks for forgotten buffers, on a goroutine that
+	// collector counts.
 	collecting atomic.Bool
+	collector  sync.WaitGroup
 
 	// The control socket; see control.go and finish.go.
 	socket     *net.UnixConn

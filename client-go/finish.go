@@ -109,6 +109,7 @@ func (c *Conn) finish() {
 	for c.taken() > 0 {
 		<-c.returned
 	}
+	c.collector.Wait() // only who owns a record begins another
 	c.token.Lock()
 	defer c.token.Unlock()
 	for _, l := range c.quarantined {

@@ -25,6 +25,8 @@ func (c *Conn) shortage() string {
 
 // givenUp returns the error of a call whose context ended while it waited for the server.
 // In a shortage it says so, and has the garbage collector look for what was forgotten.
+//
+// Preconditions: the caller still owns the call's record, so the session is not gone yet.
 func (c *Conn) givenUp(cause error) error {
 	err := expired(cause)
 	short := c.shortage()
@@ -32,10 +34,10 @@ func (c *Conn) givenUp(cause error) error {
 		return err
 	}
 	if c.collecting.CompareAndSwap(false, true) {
-		go func() {
+		c.collector.Go(func() {
 			runtime.GC()
 			c.collecting.Store(false)
-		}()
+		})
 	}
 	return &Error{Code: err.Code, Message: err.Message + short}
 }

@@ -34,8 +34,11 @@ func TestACallThatWaitsForUnreleasedRepliesSaysSo(t *testing.T) {
 			t.Errorf("%d of %d held: %v", held, all, err)
 		}
 	}
-	eventually(t, "the collector has run", func() bool { return !c.collecting.Load() })
 	c.counters.held.Store(0)
+	_ = c.Close()
+	if c.collecting.Load() {
+		t.Error("the goroutine of the collection outlives Close")
+	}
 }
 
 func TestARefusalSaysThatAllBuffersAreWithThisSide(t *testing.T) {
